@@ -1,0 +1,178 @@
+-- One database holds one generation of the rollups. {engine:…} and {on_cluster} are filled in by the migration runner:
+-- plain engines on one node, replicated ones on a cluster. Every table that takes part in deduplication sets its window:
+-- the default is 0, and a window counts parts, not inserts.
+
+create table events {on_cluster}
+(
+  project_id      UInt32,
+  event_id        UUID,
+  batch_id        UInt64,
+  received_at     DateTime64(3, 'UTC'),
+  timestamp       DateTime64(3, 'UTC'),
+  type            LowCardinality(String),
+  event           LowCardinality(String),
+  message_id      String,
+  anonymous_id    String,
+  user_id         String,
+  -- user_id, or anonymous_id where there is none; later merges are applied by queries.
+  actor_id        String,
+  group_id        String,
+  session_id      UUID,
+  is_bot          Bool,
+  properties      JSON(max_dynamic_paths = 256),
+  page_url        String,
+  page_path       String,
+  page_title      String,
+  referrer        String,
+  referrer_domain LowCardinality(String),
+  channel         LowCardinality(String),
+  utm_source      LowCardinality(String),
+  utm_medium      LowCardinality(String),
+  utm_campaign    LowCardinality(String),
+  utm_term        LowCardinality(String),
+  utm_content     LowCardinality(String),
+  browser         LowCardinality(String),
+  browser_version LowCardinality(String),
+  os              LowCardinality(String),
+  os_version      LowCardinality(String),
+  device_type     LowCardinality(String),
+  country         LowCardinality(String),
+  region          LowCardinality(String),
+  city            LowCardinality(String),
+  locale          LowCardinality(String),
+  library         LowCardinality(String),
+  revenue         Nullable(Decimal(18, 4)),
+  currency        LowCardinality(String),
+  index by_message_id message_id type bloom_filter(0.001) granularity 1,
+  index by_actor actor_id type bloom_filter(0.01) granularity 1,
+  index by_anonymous anonymous_id type bloom_filter(0.01) granularity 1
+)
+engine = {engine:MergeTree}
+partition by toYYYYMM(timestamp)
+order by (project_id, event, timestamp, event_id)
+settings {deduplication_window};
+
+-- Counts and a uniques state by quarter of an hour, the grain that serves every time zone.
+create table counts_15m {on_cluster}
+(
+  project_id UInt32,
+  event      LowCardinality(String),
+  type       LowCardinality(String),
+  is_bot     Bool,
+  bucket     DateTime('UTC'),
+  events     SimpleAggregateFunction(sum, UInt64),
+  actors     AggregateFunction(uniqCombined64, String)
+)
+engine = {engine:AggregatingMergeTree}
+partition by toYYYYMM(bucket)
+order by (project_id, event, type, is_bot, bucket)
+settings {deduplication_window};
+
+create materialized view counts_15m_from_events {on_cluster} to counts_15m as
+select
+  project_id, event, type, is_bot,
+  toStartOfFifteenMinutes(timestamp) as bucket,
+  count() as events,
+  uniqCombined64State(actor_id) as actors
+from events
+group by project_id, event, type, is_bot, bucket;
+
+-- Who did what on which UTC day, and in which of its 96 quarter-hours (two 48-bit masks): exact uniques in any time zone,
+-- with identities applied when asked.
+create table user_days {on_cluster}
+(
+  project_id UInt32,
+  day        Date,
+  event      LowCardinality(String),
+  type       LowCardinality(String),
+  is_bot     Bool,
+  actor_id   String,
+  slots_am   SimpleAggregateFunction(groupBitOr, UInt64),
+  slots_pm   SimpleAggregateFunction(groupBitOr, UInt64),
+  events     SimpleAggregateFunction(sum, UInt64)
+)
+engine = {engine:AggregatingMergeTree}
+partition by toYYYYMM(day)
+order by (project_id, event, day, actor_id, type, is_bot)
+settings {deduplication_window};
+
+create materialized view user_days_from_events {on_cluster} to user_days as
+select
+  project_id,
+  toDate(timestamp) as day,
+  event, type, is_bot, actor_id,
+  groupBitOr(if(toHour(timestamp) < 12, bitShiftLeft(toUInt64(1), toUInt8(toHour(timestamp) * 4 + intDiv(toMinute(timestamp), 15))), toUInt64(0))) as slots_am,
+  groupBitOr(if(toHour(timestamp) >= 12, bitShiftLeft(toUInt64(1), toUInt8((toHour(timestamp) - 12) * 4 + intDiv(toMinute(timestamp), 15))), toUInt64(0))) as slots_pm,
+  count() as events
+from events
+group by project_id, day, event, type, is_bot, actor_id;
+
+create table sessions {on_cluster}
+(
+  project_id   UInt32,
+  session_id   UUID,
+  actor_id     SimpleAggregateFunction(any, String),
+  started_at   SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
+  ended_at     SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
+  events       SimpleAggregateFunction(sum, UInt64),
+  pages        SimpleAggregateFunction(sum, UInt64),
+  entry_path   AggregateFunction(argMin, String, DateTime64(3, 'UTC')),
+  exit_path    AggregateFunction(argMax, String, DateTime64(3, 'UTC')),
+  channel      AggregateFunction(argMin, String, DateTime64(3, 'UTC')),
+  utm_source   AggregateFunction(argMin, String, DateTime64(3, 'UTC')),
+  utm_campaign AggregateFunction(argMin, String, DateTime64(3, 'UTC')),
+  country      AggregateFunction(argMin, String, DateTime64(3, 'UTC')),
+  device_type  AggregateFunction(argMin, String, DateTime64(3, 'UTC')),
+  is_bot       SimpleAggregateFunction(max, UInt8)
+)
+engine = {engine:AggregatingMergeTree}
+order by (project_id, session_id)
+settings {deduplication_window};
+
+create materialized view sessions_from_events {on_cluster} to sessions as
+select
+  project_id, session_id,
+  any(events.actor_id) as actor_id,
+  min(timestamp) as started_at,
+  max(timestamp) as ended_at,
+  count() as events,
+  countIf(type in ('page', 'screen')) as pages,
+  argMinState(page_path, timestamp) as entry_path,
+  argMaxState(page_path, timestamp) as exit_path,
+  argMinState(toString(events.channel), timestamp) as channel,
+  argMinState(toString(events.utm_source), timestamp) as utm_source,
+  argMinState(toString(events.utm_campaign), timestamp) as utm_campaign,
+  argMinState(toString(events.country), timestamp) as country,
+  argMinState(toString(events.device_type), timestamp) as device_type,
+  max(toUInt8(events.is_bot)) as is_bot
+from events
+where session_id != toUUID('00000000-0000-0000-0000-000000000000')
+group by project_id, session_id;
+
+-- Rows by minute of receipt: what the audit compares with the ledger.
+create table receipts_1m {on_cluster}
+(
+  project_id UInt32,
+  minute     DateTime('UTC'),
+  events     SimpleAggregateFunction(sum, UInt64)
+)
+engine = {engine:AggregatingMergeTree}
+partition by toYYYYMM(minute)
+order by (project_id, minute)
+settings {deduplication_window};
+
+create materialized view receipts_1m_from_events {on_cluster} to receipts_1m as
+select project_id, toStartOfMinute(received_at) as minute, count() as events
+from events
+group by project_id, minute;
+
+-- Merges: the newest version of an id wins, so that a repeated insert changes nothing.
+create table identities {on_cluster}
+(
+  project_id  UInt32,
+  previous_id String,
+  user_id     String,
+  version     UInt64
+)
+engine = {engine:ReplacingMergeTree(version)}
+order by (project_id, previous_id);
