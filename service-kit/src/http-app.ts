@@ -1,0 +1,124 @@
+import helmet from '@fastify/helmet';
+import swagger from '@fastify/swagger';
+import { SluiceError } from '@sluice/contracts';
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+} from 'fastify';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
+import { createAllowTable } from './allowed-methods.js';
+import { problemOf } from './problem.js';
+import { createReadiness, type Readiness } from './readiness.js';
+import type { Logger } from './telemetry.js';
+
+export interface HttpAppOptions {
+  log: Logger;
+  registry: Registry;
+  title: string;
+  description?: string;
+  version: string;
+  /** Largest body, bytes. Default 1 MiB. */
+  bodyLimit?: number;
+  /** Whether X-Forwarded-For and its kin are believed, and from whom (as Fastify's option). Default false. */
+  trustProxy?: boolean | string;
+  /** Longest time for a whole request to arrive, milliseconds. Default 30,000. */
+  requestTimeoutMs?: number;
+}
+
+export type HttpApp = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+> & { readiness: Readiness };
+
+const routerOptions = { ignoreTrailingSlash: true, maxParamLength: 512 };
+
+/**
+ * A Fastify app as every Sluice service has it: zod schemas validate, serialise and document; every error is problem
+ * details with a code of the one table; `/health/live`, `/health/ready`, `/metrics` and `/openapi.json` answer.
+ */
+export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
+  const instance = Fastify<Server, IncomingMessage, ServerResponse>({
+    loggerInstance: options.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: options.bodyLimit ?? 1024 * 1024,
+    trustProxy: options.trustProxy ?? false,
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
+    forceCloseConnections: 'idle',
+    routerOptions,
+    genReqId: createRequestIds(),
+  }).withTypeProvider<ZodTypeProvider>();
+  const readiness = createReadiness();
+  const app = Object.assign(instance, { readiness });
+
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  await app.register(helmet, { contentSecurityPolicy: false, crossOriginResourcePolicy: false });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: options.title, description: options.description ?? '', version: options.version },
+    },
+    transform: jsonSchemaTransform,
+  });
+
+  const allowed = createAllowTable();
+  app.addHook('onRoute', (route) => allowed.add(route.url, route.method));
+  app.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id));
+  app.setNotFoundHandler((request, reply) => {
+    const methods = allowed.methodsOf(request.url);
+    if (methods.length > 0 && !methods.includes(request.method)) {
+      void reply.header('allow', methods.join(', '));
+      return sendProblem(reply, new SluiceError('method_not_allowed'), request.id);
+    }
+    return sendProblem(reply, new SluiceError('not_found'), request.id);
+  });
+
+  app.get('/health/live', { schema: { hide: true } }, () => ({ status: 'live' }));
+  app.get('/health/ready', { schema: { hide: true } }, async (_request, reply) => {
+    const report = await readiness.check();
+    return reply.status(report.ready ? 200 : 503).send({
+      status: report.ready ? 'ready' : 'not ready',
+      checks: report.checks,
+    });
+  });
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type(options.registry.contentType).send(await options.registry.metrics()),
+  );
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  return app;
+}
+
+/** Answers with problem details, and logs what is our own fault. */
+export function sendProblem(reply: FastifyReply, error: unknown, requestId: string): FastifyReply {
+  const body = problemOf(error, requestId);
+  if (body.status >= 500) {
+    reply.log.error({ err: error, requestId, code: body.code }, 'request failed');
+  }
+  if (error instanceof SluiceError && error.retryAfterSeconds !== undefined) {
+    void reply.header('retry-after', String(Math.max(1, Math.ceil(error.retryAfterSeconds))));
+  }
+  return reply
+    .status(body.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .serializer((value: unknown) => JSON.stringify(value))
+    .send(body);
+}
+
+/** Ids that are unique between processes and cheap: a random prefix and a count. */
+function createRequestIds(): () => string {
+  const prefix = Math.random().toString(36).slice(2, 10);
+  let count = 0;
+  return () => `${prefix}-${(count++).toString(36)}`;
+}
