@@ -109,6 +109,34 @@ export class LogFullError extends Error {
   override name = 'LogFullError';
 }
 
+/** A consumer was told to start where the log no longer reaches: the records in `[from, to)` are gone from it. */
+export class RecordsLostError extends Error {
+  override name = 'RecordsLostError';
+
+  constructor(
+    readonly partition: number,
+    readonly from: number,
+    readonly to: number,
+  ) {
+    super(`the event log no longer has the records ${from} to ${to - 1} of partition ${partition}`);
+  }
+}
+
+/** A consumer was told to start beyond the log's end: the position belongs to another log, or this one was replaced. */
+export class PositionError extends Error {
+  override name = 'PositionError';
+
+  constructor(
+    readonly partition: number,
+    readonly position: number,
+    readonly endOffset: number,
+  ) {
+    super(
+      `position ${position} of partition ${partition} lies beyond the end of the event log, ${endOffset}`,
+    );
+  }
+}
+
 /** The partition of a key: FNV-1a over its UTF-16 units, so that one device's events keep their order. */
 export function partitionOf(key: string, partitionCount: number): number {
   let hash = 0x811c9dc5;
