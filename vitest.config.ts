@@ -1,12 +1,20 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
 
 /** Workspaces are imported from their sources, so tests never run against a stale build. */
 const fromSource = {
-  resolve: { conditions: ['sluice-source'] },
-  ssr: { resolve: { conditions: ['sluice-source'] } },
+  resolve: {
+    alias: [
+      { find: /^@sluice\/([\w-]+)$/, replacement: `${root}$1/src/index.ts` },
+      { find: /^@sluice\/([\w-]+)\/([\w-]+)$/, replacement: `${root}$1/src/$2/index.ts` },
+    ],
+  },
 };
 
 export default defineConfig({
+  ...fromSource,
   test: {
     projects: [
       {
@@ -26,7 +34,7 @@ export default defineConfig({
           // A process of its own for each file: the embedded ClickHouse engine lives once in a process.
           pool: 'forks',
           maxWorkers: 2,
-          globalSetup: ['./load-test/test/global-setup.ts'],
+          globalSetup: ['./vitest.global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

@@ -1,1 +1,10 @@
-export {};
+export * from './clickhouse/connection.js';
+export * from './clickhouse/generations.js';
+export * from './clickhouse/settings.js';
+export * from './embedded/directory-lock.js';
+export * from './embedded/embedded-postgres.js';
+export * from './migrations/migrate-clickhouse.js';
+export * from './migrations/migrate-postgres.js';
+export * from './postgres/connection.js';
+export * from './clickhouse/property-column.js';
+export * from './postgres/event-partitions.js';

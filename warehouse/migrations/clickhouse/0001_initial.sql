@@ -1,8 +1,8 @@
--- One database holds one generation of the rollups. {engine:…} and {on_cluster} are filled in by the migration runner:
+-- One database, {db}, holds one generation of the rollups. {engine:…} and {on_cluster} are filled in by the migration runner:
 -- plain engines on one node, replicated ones on a cluster. Every table that takes part in deduplication sets its window:
 -- the default is 0, and a window counts parts, not inserts.
 
-create table events {on_cluster}
+create table if not exists {db}.events {on_cluster}
 (
   project_id      UInt32,
   event_id        UUID,
@@ -53,7 +53,7 @@ order by (project_id, event, timestamp, event_id)
 settings {deduplication_window};
 
 -- Counts and a uniques state by quarter of an hour, the grain that serves every time zone.
-create table counts_15m {on_cluster}
+create table if not exists {db}.counts_15m {on_cluster}
 (
   project_id UInt32,
   event      LowCardinality(String),
@@ -68,18 +68,18 @@ partition by toYYYYMM(bucket)
 order by (project_id, event, type, is_bot, bucket)
 settings {deduplication_window};
 
-create materialized view counts_15m_from_events {on_cluster} to counts_15m as
+create materialized view if not exists {db}.counts_15m_from_events {on_cluster} to {db}.counts_15m as
 select
   project_id, event, type, is_bot,
   toStartOfFifteenMinutes(timestamp) as bucket,
   count() as events,
   uniqCombined64State(actor_id) as actors
-from events
+from {db}.events
 group by project_id, event, type, is_bot, bucket;
 
 -- Who did what on which UTC day, and in which of its 96 quarter-hours (two 48-bit masks): exact uniques in any time zone,
 -- with identities applied when asked.
-create table user_days {on_cluster}
+create table if not exists {db}.user_days {on_cluster}
 (
   project_id UInt32,
   day        Date,
@@ -96,7 +96,7 @@ partition by toYYYYMM(day)
 order by (project_id, event, day, actor_id, type, is_bot)
 settings {deduplication_window};
 
-create materialized view user_days_from_events {on_cluster} to user_days as
+create materialized view if not exists {db}.user_days_from_events {on_cluster} to {db}.user_days as
 select
   project_id,
   toDate(timestamp) as day,
@@ -104,10 +104,10 @@ select
   groupBitOr(if(toHour(timestamp) < 12, bitShiftLeft(toUInt64(1), toUInt8(toHour(timestamp) * 4 + intDiv(toMinute(timestamp), 15))), toUInt64(0))) as slots_am,
   groupBitOr(if(toHour(timestamp) >= 12, bitShiftLeft(toUInt64(1), toUInt8((toHour(timestamp) - 12) * 4 + intDiv(toMinute(timestamp), 15))), toUInt64(0))) as slots_pm,
   count() as events
-from events
+from {db}.events
 group by project_id, day, event, type, is_bot, actor_id;
 
-create table sessions {on_cluster}
+create table if not exists {db}.sessions {on_cluster}
 (
   project_id   UInt32,
   session_id   UUID,
@@ -129,7 +129,7 @@ engine = {engine:AggregatingMergeTree}
 order by (project_id, session_id)
 settings {deduplication_window};
 
-create materialized view sessions_from_events {on_cluster} to sessions as
+create materialized view if not exists {db}.sessions_from_events {on_cluster} to {db}.sessions as
 select
   project_id, session_id,
   any(events.actor_id) as actor_id,
@@ -145,12 +145,12 @@ select
   argMinState(toString(events.country), timestamp) as country,
   argMinState(toString(events.device_type), timestamp) as device_type,
   max(toUInt8(events.is_bot)) as is_bot
-from events
+from {db}.events
 where session_id != toUUID('00000000-0000-0000-0000-000000000000')
 group by project_id, session_id;
 
 -- Rows by minute of receipt: what the audit compares with the ledger.
-create table receipts_1m {on_cluster}
+create table if not exists {db}.receipts_1m {on_cluster}
 (
   project_id UInt32,
   minute     DateTime('UTC'),
@@ -161,13 +161,13 @@ partition by toYYYYMM(minute)
 order by (project_id, minute)
 settings {deduplication_window};
 
-create materialized view receipts_1m_from_events {on_cluster} to receipts_1m as
+create materialized view if not exists {db}.receipts_1m_from_events {on_cluster} to {db}.receipts_1m as
 select project_id, toStartOfMinute(received_at) as minute, count() as events
-from events
+from {db}.events
 group by project_id, minute;
 
 -- Merges: the newest version of an id wins, so that a repeated insert changes nothing.
-create table identities {on_cluster}
+create table if not exists {db}.identities {on_cluster}
 (
   project_id  UInt32,
   previous_id String,

@@ -1,0 +1,94 @@
+import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { lockDirectory } from '../embedded/directory-lock.js';
+import { EMBEDDED_LIMITS, INSERT_SETTINGS } from './settings.js';
+import { PLAIN_LAYOUT, replicatedLayout, type TableLayout } from './table-layout.js';
+
+export interface ClickHouse {
+  /** The official client, on whichever connection. */
+  client: ClickHouseClient;
+  /** Name of the database that holds a generation of the rollups. */
+  database(generation: number): string;
+  /** Every setting on which exactly-once depends, for each insert into a generation's tables. */
+  insertSettings: ClickHouseSettings;
+  /** How tables are made: plain on one node, replicated on a cluster. */
+  layout: TableLayout;
+  close(): Promise<void>;
+}
+
+export interface ClickHouseOptions {
+  /** Start of the databases' names. Default `sluice`; from the address by `?prefix=`. */
+  databasePrefix?: string;
+}
+
+/**
+ * Opens ClickHouse. `embedded:DIR` runs the engine in this process, which must be the only one in that directory;
+ * `http(s)://user:password@host:port/` uses a server, with `?cluster=NAME` for replicated tables on that cluster.
+ */
+export async function openClickHouse(url: string, options: ClickHouseOptions = {}): Promise<ClickHouse> {
+  return url.startsWith('embedded:')
+    ? openEmbedded(resolve(url.slice('embedded:'.length)), options)
+    : openServer(url, options);
+}
+
+async function openEmbedded(dir: string, options: ClickHouseOptions): Promise<ClickHouse> {
+  await mkdir(dir, { recursive: true });
+  const lock = await lockDirectory(dir);
+  try {
+    // Loaded only when it is wanted: the engine is a library of several hundred megabytes.
+    const { createChdbConnection } = await import('chdb/connection');
+    const client = createClient({
+      connection: createChdbConnection({ path: `${dir}/store` }) as never,
+      clickhouse_settings: EMBEDDED_LIMITS,
+    });
+    await client.query({ query: 'select 1', format: 'JSONEachRow' });
+    return {
+      client,
+      database: databaseNames(options.databasePrefix),
+      insertSettings: INSERT_SETTINGS,
+      layout: PLAIN_LAYOUT,
+      async close() {
+        await client.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openServer(url: string, options: ClickHouseOptions): Promise<ClickHouse> {
+  const address = new URL(url);
+  const cluster = address.searchParams.get('cluster');
+  const prefix = address.searchParams.get('prefix') ?? undefined;
+  if (cluster !== null && !/^[\w-]+$/.test(cluster)) throw new Error('The name of the cluster is not valid.');
+  const client = createClient({
+    url: `${address.protocol}//${address.host}`,
+    username: decodeURIComponent(address.username) || 'default',
+    password: decodeURIComponent(address.password),
+    request_timeout: 60_000,
+    compression: { request: true, response: true },
+    keep_alive: { enabled: true },
+  });
+  const ping = await client.ping();
+  if (!ping.success) {
+    await client.close();
+    throw new Error(`ClickHouse at ${address.host} does not answer: ${ping.error.message}`, {
+      cause: ping.error,
+    });
+  }
+  return {
+    client,
+    database: databaseNames(prefix ?? options.databasePrefix),
+    insertSettings: INSERT_SETTINGS,
+    layout: cluster === null ? PLAIN_LAYOUT : replicatedLayout(cluster),
+    close: () => client.close(),
+  };
+}
+
+function databaseNames(prefix = 'sluice'): (generation: number) => string {
+  if (!/^[a-z][a-z0-9_]*$/.test(prefix)) throw new Error('The prefix of the databases is not valid.');
+  return (generation) => `${prefix}_g${generation}`;
+}

@@ -1,0 +1,37 @@
+import type { ClickHouseSettings } from '@clickhouse/client';
+
+/**
+ * Exactly-once depends on each of these, and their defaults differ between versions, so all are said. Together with a
+ * deduplication window on the events table and on every rollup table they make a repeated token change nothing anywhere.
+ */
+export const INSERT_SETTINGS: ClickHouseSettings = {
+  async_insert: 0,
+  wait_for_async_insert: 1,
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  materialized_views_ignore_errors: 0,
+  // One insert is one block with one token: the set of rows is never cut.
+  max_insert_block_size: '1048576',
+  min_insert_block_size_rows: '1048576',
+  min_insert_block_size_bytes: '268435456',
+  max_insert_threads: '1',
+  input_format_parallel_parsing: 0,
+  // A batch may hold events of any time; the number of months is no reason to refuse it.
+  max_partitions_per_insert_block: '0',
+  // No object a client may send is poisonous: dots in keys stay apart from nesting, and mixed types are kept.
+  json_type_escape_dots_in_keys: 1,
+  type_json_skip_duplicated_paths: 1,
+  input_format_json_infer_array_of_dynamic_from_array_of_different_types: 1,
+  input_format_json_read_numbers_as_strings: 0,
+  input_format_try_infer_dates: 0,
+  input_format_try_infer_datetimes: 0,
+  date_time_input_format: 'best_effort',
+};
+
+/** The embedded engine shares a small machine with everything else. */
+export const EMBEDDED_LIMITS: ClickHouseSettings = {
+  max_threads: 2,
+  max_memory_usage: String(2 * 1024 ** 3),
+  max_bytes_before_external_group_by: String(512 * 1024 ** 2),
+  max_bytes_before_external_sort: String(512 * 1024 ** 2),
+};

@@ -1,0 +1,88 @@
+import type pg from 'pg';
+import type { ClickHouse } from '../clickhouse/connection.js';
+import { liveGeneration } from '../clickhouse/generations.js';
+import { readMigrations, type Migration } from './migration-files.js';
+import { checkApplied, MIGRATION_LOCK } from './migrate-postgres.js';
+
+/**
+ * Brings the live generation of the rollups up to date; on the first run, makes generation 1 and puts it live. Which
+ * generation is live stands in Postgres, whose lock also keeps migrators apart.
+ */
+export async function migrateClickHouse(
+  clickhouse: ClickHouse,
+  pool: pg.Pool,
+): Promise<{ generation: number }> {
+  const client = await pool.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    try {
+      const generation = (await liveGeneration(pool)) ?? 1;
+      await createGeneration(clickhouse, generation);
+      await client.query(
+        `insert into rollup_generations (generation, state, live_at) values ($1, 'live', now())
+         on conflict (generation) do nothing`,
+        [generation],
+      );
+      return { generation };
+    } finally {
+      await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    }
+  } finally {
+    client.release();
+  }
+}
+
+/** Makes the database of a generation with all its tables, or brings it up to date. Safe to repeat after a crash. */
+export async function createGeneration(clickhouse: ClickHouse, generation: number): Promise<void> {
+  const { client, layout } = clickhouse;
+  const database = clickhouse.database(generation);
+  await client.command({ query: `create database if not exists ${database} ${layout.onCluster}` });
+  await client.command({
+    query: `create table if not exists ${database}.schema_migrations ${layout.onCluster}
+            (name String, checksum String) engine = ${layout.engine('ReplacingMergeTree')} order by name`,
+  });
+  const migrations = await readMigrations('clickhouse');
+  const result = await client.query({
+    query: `select name, checksum from ${database}.schema_migrations final`,
+    format: 'JSONEachRow',
+  });
+  const applied = await result.json<{ name: string; checksum: string }>();
+  checkApplied(`ClickHouse database ${database}`, applied, migrations);
+  const names = new Set(applied.map(({ name }) => name));
+  for (const migration of migrations) {
+    if (!names.has(migration.name)) await apply(clickhouse, database, migration);
+  }
+}
+
+/** ClickHouse has no transactions over schema changes: statements are written to be repeatable after a crash. */
+async function apply(clickhouse: ClickHouse, database: string, migration: Migration): Promise<void> {
+  const { client, layout } = clickhouse;
+  const sql = migration.sql
+    .replaceAll('{db}', database)
+    .replaceAll('{on_cluster}', layout.onCluster)
+    .replaceAll('{deduplication_window}', layout.deduplicationWindow)
+    .replace(/\{engine:([^}]+)\}/g, (_all, name: string) => layout.engine(name));
+  for (const query of splitStatements(sql)) {
+    try {
+      await client.command({ query });
+    } catch (error) {
+      throw new Error(`Migration ${migration.name} failed: ${String(error)}\n${query}`, { cause: error });
+    }
+  }
+  await client.insert({
+    table: `${database}.schema_migrations`,
+    values: [{ name: migration.name, checksum: migration.checksum }],
+    format: 'JSONEachRow',
+  });
+}
+
+/** Cuts at semicolons that end a line, after taking the comment lines out; the files hold no others. */
+export function splitStatements(sql: string): string[] {
+  return sql
+    .split('\n')
+    .filter((line) => !line.trimStart().startsWith('--'))
+    .join('\n')
+    .split(/;[ \t]*(?:\n|$)/)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '');
+}

@@ -1,0 +1,81 @@
+import type pg from 'pg';
+import { readMigrations, type Migration } from './migration-files.js';
+
+export interface PostgresMigration {
+  /** Names of the files that this call applied, in order. */
+  applied: string[];
+  /** Name of the newest applied file. */
+  version: string;
+}
+
+/** Taken by everyone who changes a schema, in either store. */
+export const MIGRATION_LOCK = 7_215_001;
+
+/**
+ * Brings the schema up to date. Side by side with other migrators, one works and the others wait. Each file is one
+ * transaction, recorded in it.
+ * @throws Error when an applied file has changed, or when the database is newer than this code.
+ */
+export async function migratePostgres(pool: pg.Pool): Promise<PostgresMigration> {
+  const migrations = await readMigrations('postgres');
+  const client = await pool.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    try {
+      await client.query(
+        `create table if not exists schema_migrations (
+           name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
+      );
+      const pending = await pendingMigrations(client, migrations);
+      for (const migration of pending) await apply(client, migration);
+      return { applied: pending.map(({ name }) => name), version: migrations.at(-1)?.name ?? '' };
+    } finally {
+      await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    }
+  } finally {
+    client.release();
+  }
+}
+
+async function pendingMigrations(client: pg.PoolClient, known: readonly Migration[]): Promise<Migration[]> {
+  const result = await client.query<{ name: string; checksum: string }>(
+    'select name, checksum from schema_migrations',
+  );
+  checkApplied('Postgres', result.rows, known);
+  const applied = new Set(result.rows.map(({ name }) => name));
+  return known.filter(({ name }) => !applied.has(name));
+}
+
+/** @throws Error when what was applied is not what this code knows. */
+export function checkApplied(
+  store: string,
+  applied: readonly { name: string; checksum: string }[],
+  known: readonly Migration[],
+): void {
+  for (const { name, checksum } of applied) {
+    const file = known.find((migration) => migration.name === name);
+    if (file === undefined) {
+      throw new Error(
+        `${store} has migration ${name}, which this version of Sluice does not know: use a newer one.`,
+      );
+    }
+    if (file.checksum !== checksum) {
+      throw new Error(`${store} migration ${name} was changed after it had been applied.`);
+    }
+  }
+}
+
+async function apply(client: pg.PoolClient, migration: Migration): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(migration.sql);
+    await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
+      migration.name,
+      migration.checksum,
+    ]);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw new Error(`Migration ${migration.name} failed: ${String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,76 @@
+import pg from 'pg';
+import { findEmbeddedPostgres, startEmbeddedPostgres } from '../embedded/embedded-postgres.js';
+
+export interface Postgres {
+  pool: pg.Pool;
+  /** Plain `postgres://` address, also for an embedded server. */
+  url: string;
+  /** Closes the pool; stops an embedded server that this call started. */
+  close(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** Connections at most. Default 10. */
+  max?: number;
+  /** Shown in pg_stat_activity. Default `sluice`. */
+  applicationName?: string;
+  /** Gets what goes wrong with idle connections; the pool replaces them by itself. */
+  onIdleError?: (error: Error) => void;
+}
+
+/** Counts and ids stay below 2^53; a number beyond would silently be another one, so it is refused. */
+const INT8_OID = 20;
+const TYPES = {
+  getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+    if (oid === INT8_OID && format !== 'binary') return parseSafeInteger;
+    return pg.types.getTypeParser(oid as never, 'text') as (text: string) => unknown;
+  },
+};
+
+function parseSafeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} does not fit a number`);
+  return value;
+}
+
+/**
+ * Opens Postgres: `postgres://…` (TLS by `?sslmode=`), or `embedded:DIR`, which uses the server that runs there or starts
+ * one.
+ */
+export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<Postgres> {
+  if (!url.startsWith('embedded:')) return openPool(url, options);
+  const dataDir = url.slice('embedded:'.length);
+  const running = await findEmbeddedPostgres(dataDir);
+  if (running !== undefined) return openPool(running, options);
+  const server = await startEmbeddedPostgres({ dataDir });
+  const opened = await openPool(server.url, options);
+  return {
+    ...opened,
+    async close() {
+      await opened.close();
+      await server.stop();
+    },
+  };
+}
+
+async function openPool(url: string, options: PostgresOptions): Promise<Postgres> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    application_name: options.applicationName ?? 'sluice',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    types: TYPES,
+  });
+  pool.on('error', options.onIdleError ?? (() => undefined));
+  try {
+    await pool.query('select 1');
+  } catch (error) {
+    await pool.end();
+    const where = new URL(url);
+    throw new Error(`Postgres at ${where.host}${where.pathname} does not answer: ${String(error)}`, {
+      cause: error,
+    });
+  }
+  return { pool, url, close: () => pool.end() };
+}

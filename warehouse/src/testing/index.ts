@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { openClickHouse, type ClickHouse } from '../clickhouse/connection.js';
+import { migrateClickHouse } from '../migrations/migrate-clickhouse.js';
+import { migratePostgres } from '../migrations/migrate-postgres.js';
+import { openPostgres, type Postgres } from '../postgres/connection.js';
+
+export interface TestDatabase extends Postgres {
+  /** Closes the pool and drops the database. */
+  drop(): Promise<void>;
+}
+
+/** A migrated database of a test file's own, on the server at `serverUrl`. */
+export async function createTestDatabase(serverUrl: string): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await onServer(serverUrl, `create database ${name}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  const postgres = await openPostgres(url.href);
+  await migratePostgres(postgres.pool);
+  return {
+    ...postgres,
+    async drop() {
+      await postgres.close();
+      await onServer(serverUrl, `drop database if exists ${name} with (force)`);
+    },
+  };
+}
+
+async function onServer(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+export interface TestClickHouse extends ClickHouse {
+  /** Closes the engine and deletes its folder. */
+  drop(): Promise<void>;
+}
+
+/** The embedded engine in a folder of its own, with generation 1 live; one per process. */
+export async function openTestClickHouse(pool: pg.Pool): Promise<TestClickHouse> {
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-clickhouse-'));
+  const clickhouse = await openClickHouse(`embedded:${dir}`);
+  await migrateClickHouse(clickhouse, pool);
+  return {
+    ...clickhouse,
+    async drop() {
+      await clickhouse.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
