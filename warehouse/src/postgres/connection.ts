@@ -20,10 +20,11 @@ export interface PostgresOptions {
 
 /** Counts and ids stay below 2^53; a number beyond would silently be another one, so it is refused. */
 const INT8_OID = 20;
+const standardParserOf = pg.types.getTypeParser as (oid: number, format: 'text') => (text: string) => unknown;
 const TYPES = {
   getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
     if (oid === INT8_OID && format !== 'binary') return parseSafeInteger;
-    return pg.types.getTypeParser(oid as never, 'text') as (text: string) => unknown;
+    return standardParserOf(oid, 'text');
   },
 };
 
