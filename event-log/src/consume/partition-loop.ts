@@ -19,9 +19,9 @@ export interface PartitionLoopOptions {
   partition: number;
   consume: ConsumeOptions;
   /** Opens the partition at a position. Throws when the log cannot serve it. */
-  openFeed(position: number, signal: AbortSignal): Promise<RecordFeed>;
+  openFeed: (position: number, signal: AbortSignal) => Promise<RecordFeed>;
   /** Called with the position after each handled batch. */
-  onHandled?(partition: number, position: number): void;
+  onHandled?: (partition: number, position: number) => void;
 }
 
 export interface PartitionLoop {

@@ -28,9 +28,9 @@ export interface AppendQueueOptions {
   /** The log's bound: what its records may take on disk. */
   maxBytes: number;
   /** Makes room by dropping released records, until `bytes` more fit. Returns the bytes dropped by partition, so far. */
-  makeRoom(head: Head, bytes: number): Promise<readonly number[]>;
+  makeRoom: (head: Head, bytes: number) => Promise<readonly number[]>;
   /** Called after a commit. */
-  onAppended(): void;
+  onAppended: () => void;
 }
 
 export interface AppendQueue {

@@ -88,7 +88,9 @@ export function createGroupLock(
         const holder = readHolder();
         // Looking costs nothing; only a lock that looks free is worth a transaction.
         if ((holder === undefined || !isAlive(holder, self.system)) && (await take())) {
-          renewal = setInterval(() => (renewing = renew()), RENEW_MS);
+          renewal = setInterval(() => {
+            renewing = renew();
+          }, RENEW_MS);
           return true;
         }
         await pause(RETRY_MS, signal);

@@ -61,21 +61,19 @@ export function createHeadWatch(files: LogFiles): HeadWatch {
     },
     waitFor: (condition, ms, signal) =>
       new Promise((resolve) => {
-        const waiter = {
-          condition,
-          wake() {
-            clearTimeout(deadline);
-            signal.removeEventListener('abort', waiter.wake);
-            waiting.delete(waiter);
-            resolve();
-          },
+        const wake = () => {
+          clearTimeout(deadline);
+          signal.removeEventListener('abort', wake);
+          waiting.delete(waiter);
+          resolve();
         };
-        const deadline = setTimeout(waiter.wake, ms);
+        const waiter = { condition, wake };
+        const deadline = setTimeout(wake, ms);
         if (signal.aborted) {
-          waiter.wake();
+          wake();
           return;
         }
-        signal.addEventListener('abort', waiter.wake, { once: true });
+        signal.addEventListener('abort', wake, { once: true });
         waiting.add(waiter);
         schedule();
       }),
