@@ -1,0 +1,243 @@
+import type pg from 'pg';
+import type { IpPolicy } from '../enrich/ip-policy.js';
+import { copyRows, type NewRow } from './copy-rows.js';
+import { writeDeadLetters } from './dead-letters.js';
+import { assignSessions, readDevices, writeDevices, type DayOfProject } from './devices.js';
+import { isUniqueViolation, StaleOwnerError } from './failures.js';
+import { findExisting } from './find-existing.js';
+import type { IdentityChange } from './identities.js';
+import { writeDuplicates, writeLedger } from './ledger.js';
+import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
+import { writeProfiles } from './profiles.js';
+import type { RawRow } from './raw-row.js';
+import type { OnStep } from './steps.js';
+
+export interface LogPartition {
+  logId: string;
+  partition: number;
+}
+
+export interface OffsetRange extends LogPartition {
+  from: number;
+  /** The next offset after the range. */
+  to: number;
+  /** Everything accepted before this instant lies below `to`, milliseconds since the epoch; undefined when unknown. */
+  completeThroughMs: number | undefined;
+}
+
+/** A batch that is landed and not yet rolled up. */
+export interface LandedBatch {
+  batchId: number;
+  /** In the order of batch_seq. */
+  rows: RawRow[];
+  identities: IdentityChange[];
+  /** Microseconds since the epoch, as stored: part of what makes its token its own. */
+  createdAtUs: string;
+}
+
+export interface Landing {
+  /** Undefined when the range brought no new rows. */
+  batch: LandedBatch | undefined;
+  landed: number;
+  duplicates: number;
+  deadLetters: readonly { code: string }[];
+}
+
+export interface LandingRules {
+  dayOf: DayOfProject;
+  ipPolicyOf: (projectId: number) => IpPolicy;
+}
+
+/**
+ * Lands a range of the log in one transaction: all of it, or nothing.
+ *
+ * The order is the guarantee. The fence comes first: its row lock makes two owners of a partition follow each other, and
+ * the second finds the offset moved and gives up. Then the ids that have landed before are looked up, so that sessions,
+ * profiles and counts are made from new rows only. The rows are written with plain COPY: the primary key is still what
+ * decides, and when a row turns out to have landed in between (through another partition), the step is taken back and
+ * repeated with that row known. Profiles come late, because their locks are shared with other partitions.
+ *
+ * @throws StaleOwnerError when the offset is not `from`; the database's error when it refuses a row or is unwell. Nothing
+ * is written then.
+ */
+export async function landBatch(
+  client: pg.ClientBase,
+  range: OffsetRange,
+  prepared: PreparedBatch,
+  rules: LandingRules,
+  onStep: OnStep = () => undefined,
+): Promise<Landing> {
+  await client.query('begin');
+  try {
+    const landing = await landWithin(client, range, prepared, rules, onStep);
+    await client.query('commit');
+    await onStep('committed');
+    return landing;
+  } catch (error) {
+    await rollBack(client);
+    throw error;
+  }
+}
+
+/** Whether the database would take these messages: lands them and takes everything back. */
+export async function tryLanding(
+  client: pg.ClientBase,
+  range: OffsetRange,
+  prepared: PreparedBatch,
+  rules: LandingRules,
+): Promise<void> {
+  await client.query('begin');
+  try {
+    await landWithin(client, range, prepared, rules, () => undefined);
+  } finally {
+    await rollBack(client);
+  }
+}
+
+/** A connection that cannot roll back is broken: the database has rolled back, and the pool drops it. */
+async function rollBack(client: pg.ClientBase): Promise<void> {
+  try {
+    await client.query('rollback');
+  } catch {
+    return;
+  }
+}
+
+async function landWithin(
+  client: pg.ClientBase,
+  range: OffsetRange,
+  prepared: PreparedBatch,
+  rules: LandingRules,
+  onStep: OnStep,
+): Promise<Landing> {
+  const batchId = await advance(client, range);
+  await onStep('fenced');
+
+  const written = await writeNewRows(client, batchId, prepared.messages, rules);
+  await onStep('rows-copied');
+
+  const duplicates = [...prepared.duplicates, ...written.duplicates];
+  const landed = written.rows.map((row) => row.prepared);
+  await writeDeadLetters(client, range, prepared.deadLetters, rules.ipPolicyOf);
+  await writeDuplicates(client, range, duplicates);
+  await writeLedger(client, range, {
+    accounts: prepared.accounts,
+    landed,
+    duplicates,
+    deadLetters: prepared.deadLetters,
+  });
+  await onStep('account-written');
+
+  await writeDevices(client, written.devices);
+  const identities = await writeProfiles(client, landed);
+  await onStep('profiles-written');
+
+  const batch =
+    written.rows.length === 0
+      ? undefined
+      : await writeManifest(client, batchId, range, written.rows, identities);
+  await onStep('manifest-written');
+  return {
+    batch,
+    landed: landed.length,
+    duplicates: duplicates.length,
+    deadLetters: prepared.deadLetters,
+  };
+}
+
+/** Moves the partition on and takes a batch id; ids of a partition grow in the order of its batches. */
+async function advance(client: pg.ClientBase, range: OffsetRange): Promise<number> {
+  const moved = await client.query<{ batch_id: string }>({
+    name: 'advance-offset',
+    text: `update log_offsets
+           set next_offset = $4, complete_through = greatest(complete_through, to_timestamp($5 / 1000.0))
+           where log_id = $1 and "partition" = $2 and next_offset = $3
+           returning nextval(pg_get_serial_sequence('batches', 'batch_id')) as batch_id`,
+    values: [range.logId, range.partition, range.from, range.to, range.completeThroughMs ?? null],
+  });
+  const row = moved.rows[0];
+  if (row === undefined) throw new StaleOwnerError(range.partition, range.from);
+  return Number(row.batch_id);
+}
+
+interface WrittenRows {
+  rows: NewRow[];
+  duplicates: Duplicate[];
+  devices: ReturnType<typeof assignSessions>['devices'];
+}
+
+async function writeNewRows(
+  client: pg.ClientBase,
+  batchId: number,
+  messages: readonly PreparedMessage[],
+  rules: LandingRules,
+): Promise<WrittenRows> {
+  if (messages.length === 0) return { rows: [], duplicates: [], devices: [] };
+  for (;;) {
+    const existing = await findExisting(client, messages);
+    const isKnown = (message: PreparedMessage): boolean =>
+      existing.has(`${message.projectId}:${message.eventId}`);
+    const fresh = existing.size === 0 ? messages : messages.filter((message) => !isKnown(message));
+    const duplicates = existing.size === 0 ? [] : messages.filter(isKnown);
+    const { rows, devices } = assignSessions(fresh, await readDevices(client, fresh), rules.dayOf);
+    if (rows.length === 0) return { rows, duplicates, devices };
+    await client.query('savepoint rows');
+    try {
+      await copyRows(client, batchId, rows);
+      return { rows, duplicates, devices };
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      // The row that was in the way is committed by now, so that the next look finds it.
+      await client.query('rollback to savepoint rows');
+    }
+  }
+}
+
+async function writeManifest(
+  client: pg.ClientBase,
+  batchId: number,
+  range: OffsetRange,
+  rows: readonly NewRow[],
+  identities: IdentityChange[],
+): Promise<LandedBatch> {
+  const receivedFromMs = rows.reduce((least, row) => Math.min(least, row.prepared.receivedAtMs), Infinity);
+  const written = await client.query<{ created_at_us: string }>({
+    name: 'write-manifest',
+    text: `insert into batches (batch_id, log_id, "partition", from_offset, to_offset, rows, identities, received_from)
+           overriding system value
+           values ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8 / 1000.0))
+           returning (extract(epoch from created_at) * 1000000)::bigint as created_at_us`,
+    values: [
+      batchId,
+      range.logId,
+      range.partition,
+      range.from,
+      range.to,
+      rows.length,
+      JSON.stringify(identities),
+      receivedFromMs,
+    ],
+  });
+  return {
+    batchId,
+    rows: rows.map(({ prepared, sessionId }) => ({ ...rawRowOf(prepared), sessionId })),
+    identities,
+    createdAtUs: written.rows[0]!.created_at_us,
+  };
+}
+
+function rawRowOf(prepared: PreparedMessage): Omit<RawRow, 'sessionId'> {
+  return {
+    projectId: prepared.projectId,
+    eventId: prepared.eventId,
+    receivedAtMs: prepared.receivedAtMs,
+    timestampMs: prepared.timestampMs,
+    type: prepared.type,
+    event: prepared.event,
+    messageId: prepared.messageId,
+    anonymousId: prepared.anonymousId,
+    userId: prepared.userId,
+    enrichment: prepared.enrichment,
+    message: prepared.message,
+  };
+}

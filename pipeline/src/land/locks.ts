@@ -1,0 +1,9 @@
+/**
+ * Advisory locks of the pipeline. Two numbers each: what is locked, and which one.
+ *
+ * - PROFILES, by project: shared by every landing that writes profiles, exclusive for one that changes identities, so that
+ *   no profile is written under an id that is being merged away.
+ * - ROLLUPS, 0: shared by every rollup of a batch, exclusive while a rebuild swaps generations.
+ * - UPKEEP, 0: one upkeep at a time.
+ */
+export const LOCKS = { PROFILES: 0x51_c0_01, ROLLUPS: 0x51_c0_02, UPKEEP: 0x51_c0_03 } as const;

@@ -1,0 +1,269 @@
+import type { EventLog, LogConsumer, RecordBatch } from '@sluice/event-log';
+import { createProjectStore, type Logger, type ProjectSettings } from '@sluice/service-kit';
+import type { ClickHouse, Postgres } from '@sluice/warehouse';
+import type { Registry } from 'prom-client';
+import type { EnrichmentTools } from './enrich/enrich.js';
+import { createLocalDays, type LocalDayOf } from './enrich/local-day.js';
+import { locateNowhere, openGeography } from './enrich/geography.js';
+import { createUserAgentReader } from './enrich/user-agent.js';
+import { completeThroughOf, startCompletenessKeeper } from './land/completeness.js';
+import { StaleOwnerError } from './land/failures.js';
+import { landRange } from './land/land-range.js';
+import type { LandingRules } from './land/land-batch.js';
+import { createEventPartitions } from './land/partitions.js';
+import { readPosition } from './land/position.js';
+import { prepareBatch } from './land/prepare-batch.js';
+import type { OnStep } from './land/steps.js';
+import { createPipelineMetrics, type PartitionGauges } from './metrics.js';
+import { flushBatch } from './roll-up/flush-batch.js';
+import { startFlusher, type Flusher } from './roll-up/flusher.js';
+import { listPending, type PendingBatch } from './roll-up/pending-batch.js';
+import { checkPlan } from './tracking-plan.js';
+
+export interface PipelineConfig {
+  /** Consumer group in the log. Default `sluice-pipeline`. */
+  group?: string;
+  /** Records of a batch at most. Default 5,000. */
+  maxRecords?: number;
+  /** Bytes of a batch at most. Default 8 MiB. */
+  maxBytes?: number;
+  /** How long a batch may wait to fill, milliseconds. Default 200. */
+  lingerMs?: number;
+  /** Landed batches of a partition that may wait for ClickHouse before landing waits too. Default 256. */
+  maxPendingBatches?: number;
+  /** Rows of waiting batches kept in memory, by partition. Default 30,000. */
+  maxRowsInMemory?: number;
+  /** A MaxMind database (`.mmdb`). Without it there is no geography. */
+  geographyPath?: string | undefined;
+  /** Called after every step of every batch; tests end the process there. */
+  onStep?: OnStep;
+}
+
+export interface PipelineOptions {
+  /** A pool of at least two connections for each partition of the log, and two more. */
+  postgres: Postgres;
+  clickhouse: ClickHouse;
+  log: EventLog;
+  logger: Logger;
+  registry: Registry;
+  config?: PipelineConfig;
+}
+
+export interface Pipeline {
+  /** Resolves when every landed batch of the partitions at hand is rolled up. */
+  drained(): Promise<void>;
+  /** Finishes or abandons every batch whole. The stores stay open. */
+  stop(): Promise<void>;
+}
+
+/** What one partition has at hand, between being assigned and being taken away. */
+interface OwnedPartition {
+  flusher: Flusher;
+  position: number;
+  endOffset: number;
+  completeThroughMs: number | undefined;
+}
+
+/**
+ * Lands the event log in Postgres and rolls it up in ClickHouse, each event exactly once, until `stop`. Several pipelines
+ * may share a log: partitions go to one of them at a time, and the fence keeps a late one out.
+ */
+export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { postgres, clickhouse, log, logger, config = {} } = options;
+  const { pool } = postgres;
+  const owned = new Map<number, OwnedPartition>();
+  const metrics = createPipelineMetrics(options.registry, () => [...owned].map(toGauges));
+  const onStep = config.onStep ?? (() => undefined);
+  const projects = createProjects(pool);
+  const tools: EnrichmentTools = {
+    readUserAgent: createUserAgentReader(),
+    locate: config.geographyPath === undefined ? locateNowhere : await openGeography(config.geographyPath),
+    checkPlan,
+  };
+  const partitions = createEventPartitions(pool);
+  const keeper = startCompletenessKeeper(pool, log, (error) =>
+    logger.warn({ err: error }, 'complete_through could not be moved on'),
+  );
+
+  async function flush(batch: PendingBatch): Promise<void> {
+    const startedMs = performance.now();
+    const outcome = await flushBatch(
+      {
+        pool,
+        clickhouse,
+        onStep,
+        onRefusedRow(row, error) {
+          metrics.refusedRows.inc();
+          logger.warn(
+            { projectId: row.projectId, eventId: row.eventId, reason: error.message },
+            'ClickHouse refused the properties of an event; they are rolled up as text',
+          );
+        },
+      },
+      batch,
+    );
+    if (outcome.result === 'done') metrics.rolledUp.inc(outcome.rows);
+    metrics.stageSeconds.observe({ stage: 'roll_up' }, (performance.now() - startedMs) / 1_000);
+  }
+
+  async function noteFailedFlush(batch: PendingBatch, error: unknown, attempt: number): Promise<void> {
+    metrics.failures.inc({ stage: 'roll_up' });
+    logger.error(
+      { err: error, batchId: batch.batchId, attempt },
+      'a batch could not be rolled up; it is tried again',
+    );
+    try {
+      await pool.query('update batches set attempts = attempts + 1, last_error = $2 where batch_id = $1', [
+        batch.batchId,
+        String(error).slice(0, 2_000),
+      ]);
+    } catch {
+      // Postgres is what is unwell; the log line above is all there can be.
+      return;
+    }
+  }
+
+  async function startAt(partition: number): Promise<number> {
+    await disown(partition);
+    const position = await readPosition(pool, log, partition);
+    const left = await listPending(pool, log.id, partition);
+    const flusher = startFlusher(left, {
+      flush,
+      onFailure: noteFailedFlush,
+      maxPending: config.maxPendingBatches ?? 256,
+      maxRowsInMemory: config.maxRowsInMemory ?? 30_000,
+    });
+    owned.set(partition, { flusher, position, endOffset: position, completeThroughMs: undefined });
+    logger.info({ partition, position, pendingBatches: left.length }, 'partition taken over');
+    return position;
+  }
+
+  async function disown(partition: number): Promise<void> {
+    const before = owned.get(partition);
+    owned.delete(partition);
+    await before?.flusher.stop();
+  }
+
+  async function handle(batch: RecordBatch, signal: AbortSignal): Promise<void> {
+    const partition = owned.get(batch.partition);
+    if (partition === undefined) throw new Error(`Partition ${batch.partition} is not owned.`);
+    partition.endOffset = batch.endOffset;
+    await partition.flusher.waitForRoom(signal);
+    if (signal.aborted) throw new Error('The partition is being taken away.');
+
+    const startedMs = performance.now();
+    const prepared = await prepareBatch(batch.records, projects.settingsOf, tools);
+    await partitions.ensureFor(prepared.messages);
+    const preparedMs = performance.now();
+    const completeThroughMs = completeThroughOf(batch);
+    const landing = await landRange(
+      {
+        pool,
+        rules: projects.rules,
+        onStep,
+        onRefusedMessage(message, error) {
+          logger.warn(
+            { projectId: message.projectId, messageId: message.messageId, reason: error.message },
+            'Postgres refused a message; it is a dead letter',
+          );
+        },
+      },
+      { logId: log.id, partition: batch.partition, from: batch.from, to: batch.to, completeThroughMs },
+      prepared,
+    );
+    partition.position = batch.to;
+    partition.completeThroughMs = completeThroughMs ?? partition.completeThroughMs;
+    if (landing.batch !== undefined) partition.flusher.enqueue(landing.batch);
+
+    metrics.stageSeconds.observe({ stage: 'prepare' }, (preparedMs - startedMs) / 1_000);
+    metrics.stageSeconds.observe({ stage: 'land' }, (performance.now() - preparedMs) / 1_000);
+    metrics.landed.inc(landing.landed);
+    metrics.duplicates.inc(landing.duplicates);
+    for (const { code } of landing.deadLetters) metrics.deadLetters.inc({ code });
+    metrics.batchRows.observe(landing.landed);
+  }
+
+  const consumer: LogConsumer = await log.consume({
+    group: config.group ?? 'sluice-pipeline',
+    startAt,
+    handle,
+    onIdle(partition, endOffset, seenAtMs) {
+      const state = owned.get(partition);
+      if (state !== undefined) {
+        state.endOffset = endOffset;
+        state.completeThroughMs = seenAtMs;
+      }
+      keeper.note(partition, endOffset, seenAtMs);
+    },
+    async onRevoked(revoked) {
+      await Promise.all(revoked.map(disown));
+    },
+    onError(error, partition) {
+      metrics.failures.inc({ stage: 'land' });
+      if (error instanceof StaleOwnerError) metrics.staleOwner.inc();
+      logger.error({ err: error, partition }, 'landing failed; it is tried again');
+    },
+    maxRecords: config.maxRecords ?? 5_000,
+    maxBytes: config.maxBytes ?? 8 * 1024 * 1024,
+    lingerMs: config.lingerMs ?? 200,
+  });
+
+  return {
+    async drained() {
+      await Promise.all([...owned.values()].map(({ flusher }) => flusher.drained()));
+    },
+    async stop() {
+      await consumer.stop();
+      await Promise.all([...owned.keys()].map(disown));
+      await keeper.stop();
+    },
+  };
+}
+
+function toGauges([partition, state]: [number, OwnedPartition]): PartitionGauges {
+  return {
+    partition,
+    pendingBatches: state.flusher.pending,
+    oldestPendingMs: state.flusher.oldestCreatedAtMs,
+    lagRecords: Math.max(0, state.endOffset - state.position),
+    completeThroughMs: state.completeThroughMs,
+  };
+}
+
+/** Settings of the projects, with what landing makes of them. */
+function createProjects(pool: Postgres['pool']): {
+  settingsOf: (projectId: number) => Promise<ProjectSettings>;
+  rules: LandingRules;
+} {
+  const store = createProjectStore({ pool });
+  const last = new Map<number, ProjectSettings>();
+  const days = new Map<string, LocalDayOf>();
+  return {
+    async settingsOf(projectId) {
+      const settings = (await store.get(projectId)) ?? { ...UNKNOWN_PROJECT, projectId };
+      last.set(projectId, settings);
+      return settings;
+    },
+    rules: {
+      dayOf(projectId) {
+        const timezone = last.get(projectId)?.timezone ?? 'UTC';
+        let dayOf = days.get(timezone);
+        if (dayOf === undefined) {
+          dayOf = createLocalDays(timezone);
+          days.set(timezone, dayOf);
+        }
+        return dayOf;
+      },
+      ipPolicyOf: (projectId) => last.get(projectId)?.ipPolicy ?? 'truncate',
+    },
+  };
+}
+
+/** Accepted events of a project that is gone are landed all the same, under the defaults. */
+const UNKNOWN_PROJECT: Omit<ProjectSettings, 'projectId'> = {
+  name: '',
+  timezone: 'UTC',
+  ipPolicy: 'truncate',
+  planMode: 'off',
+  trackingPlan: {},
+};

@@ -1,0 +1,103 @@
+import { ClickHouseError } from '@clickhouse/client';
+import type { ClickHouse } from '@sluice/warehouse';
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { IdentityChange } from '../land/identities.js';
+import type { RawRow } from '../land/raw-row.js';
+import { encodeText } from '../text-form.js';
+import { encodeClickHouseRow, encodeProperties, EVENT_COLUMNS } from './clickhouse-row.js';
+
+/**
+ * Inserts a set of rows into a generation's events, synchronously, as one block under one token: repeated with the same
+ * token it changes neither the events nor any rollup. The token must never be used for another set of rows.
+ *
+ * The settings stand in the statement itself. As settings of a session they would outlive it on the embedded engine, and a
+ * token that another insert inherits loses that insert.
+ */
+export async function insertEvents(
+  clickhouse: ClickHouse,
+  generation: number,
+  token: string,
+  batches: readonly { batchId: number; rows: readonly RawRow[] }[],
+): Promise<void> {
+  let body = '';
+  for (const { batchId, rows } of batches) for (const row of rows) body += encodeClickHouseRow(batchId, row);
+  if (body === '') return;
+  const table = `${clickhouse.database(generation)}.events`;
+  await insertText(clickhouse, `${table} (${EVENT_COLUMNS.join(', ')})`, body, {
+    ...clickhouse.insertSettings,
+    insert_deduplication_token: token,
+  });
+}
+
+/** Inserts identity changes. Repeating it is harmless: of the same version, one is kept. */
+export async function insertIdentities(
+  clickhouse: ClickHouse,
+  generation: number,
+  changes: readonly IdentityChange[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  const body = changes
+    .map(
+      (change) =>
+        `${change.projectId}\t${encodeText(change.previousId)}\t${encodeText(change.userId)}\t${change.version}\n`,
+    )
+    .join('');
+  const table = `${clickhouse.database(generation)}.identities`;
+  await insertText(clickhouse, `${table} (project_id, previous_id, user_id, version)`, body, {
+    ...clickhouse.insertSettings,
+    insert_deduplicate: 0,
+  });
+}
+
+/** Rejects when ClickHouse would refuse the properties of these rows; writes nothing. */
+export async function tryProperties(clickhouse: ClickHouse, rows: readonly RawRow[]): Promise<void> {
+  const body = rows.map((row) => `${encodeProperties(row)}\n`).join('');
+  await insertText(clickhouse, `function null('properties JSON(max_dynamic_paths = 256)')`, body, {
+    ...clickhouse.insertSettings,
+    insert_deduplicate: 0,
+  });
+}
+
+async function insertText(
+  clickhouse: ClickHouse,
+  target: string,
+  body: string,
+  settings: ClickHouse['insertSettings'],
+): Promise<void> {
+  const list = Object.entries(settings)
+    .map(([name, value]) => `${name} = ${literal(value)}`)
+    .join(', ');
+  const result = await clickhouse.client.exec({
+    query: `insert into ${target} settings ${list} format TabSeparated`,
+    values: Readable.from([Buffer.from(body)]),
+  });
+  // An answer that is not read keeps its connection.
+  result.stream.resume();
+  await finished(result.stream);
+}
+
+function literal(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  return `'${String(value).replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+/** ClickHouse's codes for values that it cannot read: trying again cannot help. */
+const REFUSED_DATA = new Set([
+  '6', // CANNOT_PARSE_TEXT
+  '25', // CANNOT_PARSE_ESCAPE_SEQUENCE
+  '26', // CANNOT_PARSE_QUOTED_STRING
+  '27', // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+  '53', // TYPE_MISMATCH
+  '72', // CANNOT_PARSE_NUMBER
+  '117', // INCORRECT_DATA
+  '131', // TOO_LARGE_STRING_SIZE
+  '306', // TOO_DEEP_RECURSION
+  '636', // CANNOT_EXTRACT_TABLE_STRUCTURE
+]);
+
+/** True when ClickHouse refuses the data itself. */
+export function isRefusedByClickHouse(error: unknown): boolean {
+  return error instanceof ClickHouseError && REFUSED_DATA.has(error.code);
+}

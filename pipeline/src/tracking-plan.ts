@@ -1,0 +1,3 @@
+import type { CheckPlan } from './enrich/enrich.js';
+
+export const checkPlan: CheckPlan = () => [];
