@@ -1,3 +1,13 @@
 import { build } from '../tsup.base.js';
 
-export default build(['src/index.ts']);
+export default build([], {
+  entry: {
+    index: 'src/index.ts',
+    generate: 'src/commands/generate.ts',
+    steady: 'src/commands/steady.ts',
+    'verify-delivery': 'src/commands/verify-delivery.ts',
+    'verify-clients': 'src/commands/verify-clients.ts',
+    'verify-faults': 'src/commands/verify-faults.ts',
+    bench: 'src/commands/bench.ts',
+  },
+});

@@ -1,0 +1,48 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { createInterface } from 'node:readline';
+
+/** Where accepted ids are noted, one a line. */
+export interface IdFile {
+  /** Resolves when there is room for more, so that a slow disk slows the sender instead of filling memory. */
+  add(ids: readonly string[]): Promise<void>;
+  /** Resolves when every id is in the file. */
+  close(): Promise<void>;
+}
+
+export function createIdFile(path: string): IdFile {
+  const stream = createWriteStream(path, { flags: 'w' });
+  // Kept from being thrown before close() can report it.
+  let failure: unknown;
+  stream.on('error', (error) => {
+    failure = error;
+  });
+  let room = Promise.resolve();
+  return {
+    async add(ids) {
+      if (ids.length === 0) return;
+      if (failure !== undefined) throw failure as Error;
+      if (!stream.write(`${ids.join('\n')}\n`)) {
+        room = new Promise<void>((resolve) => {
+          const go = (): void => {
+            stream.off('drain', go);
+            stream.off('error', go);
+            resolve();
+          };
+          stream.once('drain', go);
+          stream.once('error', go);
+        });
+      }
+      await room;
+    },
+    async close() {
+      stream.end();
+      await finished(stream);
+    },
+  };
+}
+
+export async function* readIdFile(path: string): AsyncGenerator<string, void, undefined> {
+  const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
+  for await (const line of lines) if (line !== '') yield line;
+}
