@@ -78,7 +78,7 @@ export function recordOf(
       receivedAtMs: Date.now(),
       count: batch.length,
       ...options.meta,
-    } as MessagesMeta),
+    }),
     value: Buffer.from(JSON.stringify(body)),
   };
 }
@@ -91,7 +91,7 @@ export async function caughtUp(stores: Stores, deadlineMs = 60_000): Promise<voi
       'select "partition", next_offset from log_offsets where log_id = $1',
       [stores.log.id],
     );
-    const landed = new Map(found.rows.map((row) => [row.partition, Number(row.next_offset)]));
+    const landed = new Map(found.rows.map((row) => [row.partition, row.next_offset]));
     if (ends.some((end, partition) => (landed.get(partition) ?? 0) < end)) return 'not landed';
     const pending = await count(stores, `batches where state = 'pending'`);
     return pending === 0 ? undefined : `${pending} batches pending`;

@@ -9,17 +9,12 @@ export interface Stoppable {
   stop(): Promise<void>;
 }
 
-type ServiceSchema = z.ZodObject<{
-  LOG_LEVEL: z.ZodType<LogLevel>;
-  SHUTDOWN_TIMEOUT_MS: z.ZodType<number>;
-}>;
-
 /**
- * Runs a service as this process: reads its settings, starts it, and stops it gracefully on SIGTERM, SIGINT or when the
+ * Runs a service as this process; its schema holds `serviceSettings`: reads its settings, starts it, and stops it gracefully on SIGTERM, SIGINT or when the
  * parent process is gone. Exit code 0 after a graceful stop, 1 when it could not start, stop in time or crashed, 2 when
  * the settings are not usable.
  */
-export async function runService<S extends ServiceSchema & z.ZodObject>(
+export async function runService<S extends z.ZodObject>(
   name: string,
   schema: S,
   start: (config: z.infer<S>, context: { log: Logger }) => Promise<Stoppable>,
