@@ -4,4 +4,5 @@ export * from './ingest.js';
 export * from './log-record.js';
 export * from './messages/index.js';
 export * from './query.js';
+export * from './tracking-plan/index.js';
 export * from './watermark.js';

@@ -1,5 +1,4 @@
 /** NUL, which Postgres refuses in text, and halves of surrogate pairs, which have no UTF-8. */
-// eslint-disable-next-line no-control-regex -- NUL is what is looked for
 const UNSTORABLE = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
 const EVERY_UNSTORABLE = new RegExp(UNSTORABLE.source, 'g');
 

@@ -57,7 +57,7 @@ const nearlyMessage = fc
     },
     { requiredKeys: ['type', 'event', 'userId'] },
   )
-  .map((message) => ({ ...message }) as unknown);
+  .map((message) => ({ ...message }));
 
 function parse(text: string): unknown {
   return JSON.parse(text);
@@ -77,8 +77,10 @@ describe('fastCheck', () => {
   it('agrees with the schema alone where there are no times', () => {
     fc.assert(
       fc.property(nearlyMessage, (value) => {
-        const { timestamp, originalTimestamp, sentAt, ...message } = value as Record<string, unknown>;
-        void [timestamp, originalTimestamp, sentAt];
+        const untimed = Object.entries(value as object).filter(
+          ([key]) => !['timestamp', 'originalTimestamp', 'sentAt'].includes(key),
+        );
+        const message = Object.fromEntries(untimed) as unknown;
         expect(fastCheck(message, around) !== NOT_PLAIN).toBe(messageSchema.safeParse(message).success);
       }),
       { numRuns: 1_000 },
