@@ -1,8 +1,6 @@
 import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
-import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { lockDirectory } from '../embedded/directory-lock.js';
-import { EMBEDDED_LIMITS, INSERT_SETTINGS } from './settings.js';
+import { createEmbeddedConnection } from './embedded-connection.js';
+import { COMMON_SETTINGS, INSERT_SETTINGS } from './settings.js';
 import { PLAIN_LAYOUT, replicatedLayout, type TableLayout } from './table-layout.js';
 
 export interface ClickHouse {
@@ -20,6 +18,8 @@ export interface ClickHouse {
 export interface ClickHouseOptions {
   /** Start of the databases' names. Default `sluice`; from the address by `?prefix=`. */
   databasePrefix?: string;
+  /** Memory of the embedded engine in bytes. Default two fifths of the machine's, at least 1 GiB. */
+  maxMemoryBytes?: number;
 }
 
 /**
@@ -28,35 +28,25 @@ export interface ClickHouseOptions {
  */
 export async function openClickHouse(url: string, options: ClickHouseOptions = {}): Promise<ClickHouse> {
   return url.startsWith('embedded:')
-    ? openEmbedded(resolve(url.slice('embedded:'.length)), options)
+    ? openEmbedded(url.slice('embedded:'.length), options)
     : openServer(url, options);
 }
 
 async function openEmbedded(dir: string, options: ClickHouseOptions): Promise<ClickHouse> {
-  await mkdir(dir, { recursive: true });
-  const lock = await lockDirectory(dir);
-  try {
-    // Loaded only when it is wanted: the engine is a library of several hundred megabytes.
-    const { createChdbConnection } = await import('chdb/connection');
-    const client = createClient({
-      connection: createChdbConnection({ path: `${dir}/store` }) as never,
-      clickhouse_settings: EMBEDDED_LIMITS,
-    });
-    await client.query({ query: 'select 1', format: 'JSONEachRow' });
-    return {
-      client,
-      database: databaseNames(options.databasePrefix),
-      insertSettings: INSERT_SETTINGS,
-      layout: PLAIN_LAYOUT,
-      async close() {
-        await client.close();
-        await lock.release();
-      },
-    };
-  } catch (error) {
-    await lock.release();
-    throw error;
-  }
+  // Loaded only when it is wanted: the engine is a library of several hundred megabytes.
+  const { openEmbeddedEngine } = await import('./embedded-engine.js');
+  const engine = await openEmbeddedEngine(dir, options);
+  const client = createClient({
+    connection: createEmbeddedConnection(engine),
+    clickhouse_settings: COMMON_SETTINGS,
+  });
+  return {
+    client,
+    database: databaseNames(options.databasePrefix),
+    insertSettings: INSERT_SETTINGS,
+    layout: PLAIN_LAYOUT,
+    close: () => client.close(),
+  };
 }
 
 async function openServer(url: string, options: ClickHouseOptions): Promise<ClickHouse> {
@@ -69,7 +59,8 @@ async function openServer(url: string, options: ClickHouseOptions): Promise<Clic
     username: decodeURIComponent(address.username) || 'default',
     password: decodeURIComponent(address.password),
     request_timeout: 60_000,
-    compression: { request: true, response: true },
+    clickhouse_settings: COMMON_SETTINGS,
+    compression: { request: false, response: true },
     keep_alive: { enabled: true },
   });
   const ping = await client.ping();

@@ -18,6 +18,7 @@ export const INSERT_SETTINGS: ClickHouseSettings = {
   input_format_parallel_parsing: 0,
   // A batch may hold events of any time; the number of months is no reason to refuse it.
   max_partitions_per_insert_block: '0',
+  allow_simdjson: 0,
   // No object a client may send is poisonous: dots in keys stay apart from nesting, and mixed types are kept.
   json_type_escape_dots_in_keys: 1,
   type_json_skip_duplicated_paths: 1,
@@ -28,10 +29,10 @@ export const INSERT_SETTINGS: ClickHouseSettings = {
   date_time_input_format: 'best_effort',
 };
 
-/** The embedded engine shares a small machine with everything else. */
-export const EMBEDDED_LIMITS: ClickHouseSettings = {
-  max_threads: 2,
-  max_memory_usage: String(2 * 1024 ** 3),
-  max_bytes_before_external_group_by: String(512 * 1024 ** 2),
-  max_bytes_before_external_sort: String(512 * 1024 ** 2),
+/** For every statement, on whichever connection, so that answers do not depend on how a server is set up. */
+export const COMMON_SETTINGS: ClickHouseSettings = {
+  session_timezone: 'UTC',
+  output_format_json_quote_64bit_integers: 0,
+  // The faster parser of JSON refuses whole numbers beyond 64 bits.
+  allow_simdjson: 0,
 };
