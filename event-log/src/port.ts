@@ -15,7 +15,8 @@ export interface EventLog {
 
   /**
    * Appends records, atomically for none of them but durably for all. Resolves with one position a record, in order.
-   * @throws LogUnavailableError when the log cannot take records now; LogFullError when its bound is reached.
+   * @throws LogUnavailableError when the log cannot take records now; LogFullError when its bound is reached;
+   * RecordTooLargeError when no later attempt could help.
    */
   append(records: readonly NewRecord[]): Promise<Position[]>;
 
@@ -107,6 +108,11 @@ export class LogUnavailableError extends Error {
 /** The log has reached its bound and holds nothing that may be dropped. */
 export class LogFullError extends Error {
   override name = 'LogFullError';
+}
+
+/** A record is larger than the log can ever take. */
+export class RecordTooLargeError extends Error {
+  override name = 'RecordTooLargeError';
 }
 
 /** A consumer was told to start where the log no longer reaches: the records in `[from, to)` are gone from it. */

@@ -9,7 +9,7 @@
  */
 import type { ConsumeOptions } from '../port.js';
 import { fillBatch, type PreviousBatch } from './fill-batch.js';
-import { pause } from './pause.js';
+import { isAborted, pause } from './pause.js';
 import type { RecordFeed } from './record-feed.js';
 
 const FIRST_BACKOFF_MS = 100;
@@ -100,9 +100,4 @@ function whileHandled(handle: () => Promise<void>): { state: PreviousBatch; resu
     ),
   };
   return { state, result };
-}
-
-/** A call, so that the compiler does not remember the answer over an await. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

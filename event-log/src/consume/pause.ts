@@ -1,3 +1,8 @@
+/** A call, so that the compiler does not remember the answer over an await. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
 /** Resolves after `ms`, or when one of the signals aborts. */
 export function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
