@@ -9,7 +9,7 @@ import { createUserAgentReader } from './enrich/user-agent.js';
 import { completeThroughOf, startCompletenessKeeper } from './land/completeness.js';
 import { StaleOwnerError } from './land/failures.js';
 import { landRange } from './land/land-range.js';
-import type { LandingRules } from './land/land-batch.js';
+import { takeBatchId, type LandingRules } from './land/land-batch.js';
 import { createEventPartitions } from './land/partitions.js';
 import { readPosition } from './land/position.js';
 import { prepareBatch } from './land/prepare-batch.js';
@@ -31,8 +31,8 @@ export interface PipelineConfig {
   lingerMs?: number;
   /** Landed batches of a partition that may wait for ClickHouse before landing waits too. Default 256. */
   maxPendingBatches?: number;
-  /** Rows of waiting batches kept in memory, by partition. Default 30,000. */
-  maxRowsInMemory?: number;
+  /** Bytes of waiting batches kept in memory, by partition; the others are read from Postgres again. Default 32 MiB. */
+  maxBytesInMemory?: number;
   /** A MaxMind database (`.mmdb`). Without it there is no geography. */
   geographyPath?: string | undefined;
   /** Called after every step of every batch; tests end the process there. */
@@ -131,7 +131,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       flush,
       onFailure: noteFailedFlush,
       maxPending: config.maxPendingBatches ?? 256,
-      maxRowsInMemory: config.maxRowsInMemory ?? 30_000,
+      maxBytesInMemory: config.maxBytesInMemory ?? 32 * 1024 * 1024,
     });
     owned.set(partition, { flusher, position, endOffset: position, completeThroughMs: undefined });
     logger.info({ partition, position, pendingBatches: left.length }, 'partition taken over');
@@ -152,7 +152,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     if (signal.aborted) throw new Error('The partition is being taken away.');
 
     const startedMs = performance.now();
-    const prepared = await prepareBatch(batch.records, projects.settingsOf, tools);
+    const prepared = await prepareBatch(await takeBatchId(pool), batch.records, projects.settingsOf, tools);
     await partitions.ensureFor(prepared.messages);
     const preparedMs = performance.now();
     const completeThroughMs = completeThroughOf(batch);
@@ -170,6 +170,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       },
       { logId: log.id, partition: batch.partition, from: batch.from, to: batch.to, completeThroughMs },
       prepared,
+      batch.records,
     );
     partition.position = batch.to;
     partition.completeThroughMs = completeThroughMs ?? partition.completeThroughMs;

@@ -11,3 +11,11 @@ export function encodeText(value: string | null): string {
 export function encodeJson(text: string): string {
   return text.includes('\\') ? text.replaceAll('\\', '\\\\') : text;
 }
+
+/** `YYYY-MM-DD HH:MM:SS.mmm` in UTC, which both databases read. */
+export function encodeTime(ms: number): string {
+  const iso = new Date(ms).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, 23)}`;
+}
+
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';

@@ -1,10 +1,7 @@
-import { fault, type Fault, type MessagesMeta } from '@sluice/contracts';
+import { fault, MESSAGE_TYPES, type Fault, type MessagesMeta, type MessageType } from '@sluice/contracts';
 import { eventIdOf } from './event-id.js';
 import { findUnstorable, isObject, type JsonObject, type JsonValue } from './json.js';
-import { correctTimestamp, parseTimestamp, type CorrectedTimestamp } from './timestamps.js';
-
-export const MESSAGE_TYPES = ['track', 'identify', 'page', 'screen', 'group', 'alias'] as const;
-export type MessageType = (typeof MESSAGE_TYPES)[number];
+import { clientTime, correctTimestamp, type CorrectedTimestamp } from './timestamps.js';
 
 /** One accepted message, ready to be enriched and landed. */
 export interface DecodedMessage {
@@ -72,8 +69,8 @@ export function decodeMessage(item: JsonValue, around: MessageSurroundings): Mes
     const pointer = findUnstorable(message);
     if (pointer !== undefined) return refuse('invalid_string', undefined, pointer);
   }
-  const clientMs = parseTimestamp(item.timestamp ?? item.originalTimestamp);
-  const sentAtMs = parseTimestamp(item.sentAt ?? parent.sentAt);
+  const clientMs = clientTime(item.timestamp ?? item.originalTimestamp);
+  const sentAtMs = clientTime(item.sentAt ?? parent.sentAt);
   const happened = correctTimestamp(clientMs, sentAtMs, meta.receivedAtMs);
   return {
     ok: true,

@@ -147,14 +147,22 @@ function decodeSafely(item: JsonValue, around: MessageSurroundings): MessageOutc
   }
 }
 
-/** The bytes of one message of a batch: its JSON, or the reason there is none. */
-export function bytesOf(item: JsonValue | undefined): Uint8Array {
+/** The bytes of one message of a batch: its JSON. */
+function bytesOf(item: JsonValue | undefined): Uint8Array {
   try {
     return Buffer.from(JSON.stringify(item ?? null));
   } catch {
     // Too deep to be written again; the record itself stays in the log.
     return Buffer.from('null');
   }
+}
+
+/** The bytes of one message of a record that decodes. */
+export function messageBytes(record: LogRecord, index: number): Uint8Array {
+  const decoded = decodeRecordMeta(record.headers);
+  if (!decoded.ok || decoded.meta.kind === 'rejected' || decoded.meta.shape === 'single') return record.value;
+  const { batch } = JSON.parse(Buffer.from(record.value).toString('utf8')) as { batch: JsonValue[] };
+  return bytesOf(batch[index]);
 }
 
 function wholeRecord(

@@ -1,45 +1,11 @@
-const ISO_8601 =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i;
+import { MESSAGE_LIMITS, parseTimestamp } from '@sluice/contracts';
 
-/**
- * Milliseconds since the epoch of an ISO 8601 date and time, to the millisecond (finer digits are dropped); undefined when
- * `text` is not one. A time without a zone is UTC, so that the answer does not depend on where this runs.
- */
-export function parseTimestamp(text: unknown): number | undefined {
-  if (typeof text !== 'string') return undefined;
-  const match = ISO_8601.exec(text);
-  if (match === null) return undefined;
-  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
-  const ms = Date.UTC(
-    Number(year),
-    Number(month) - 1,
-    Number(day),
-    Number(hour),
-    Number(minute),
-    Number(second),
-    Number(fraction.slice(0, 3).padEnd(3, '0')),
-  );
-  const rolledOver =
-    Number(month) < 1 ||
-    Number(month) > 12 ||
-    Number(day) < 1 ||
-    Number(day) > 31 ||
-    Number(hour) > 24 ||
-    Number(minute) > 59 ||
-    Number(second) > 60;
-  if (rolledOver || Number.isNaN(ms)) return undefined;
-  return ms - zoneOffsetMs(zone);
+/** Milliseconds since the epoch of a client's time; undefined when it is none. */
+export function clientTime(value: unknown): number | undefined {
+  if (typeof value !== 'string') return undefined;
+  const ms = parseTimestamp(value);
+  return Number.isNaN(ms) ? undefined : ms;
 }
-
-function zoneOffsetMs(zone: string): number {
-  if (zone === 'Z' || zone === 'z') return 0;
-  const digits = zone.slice(1).replace(':', '');
-  const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2, 4));
-  return (zone.startsWith('-') ? -1 : 1) * minutes * 60_000;
-}
-
-/** Nothing Sluice counts happened before this; an earlier time is a broken clock. */
-export const EARLIEST_MS = Date.UTC(2000, 0, 1);
 
 export interface CorrectedTimestamp {
   ms: number;
@@ -60,6 +26,7 @@ export function correctTimestamp(
   if (clientMs === undefined) return { ms: receivedAtMs, clamped: 'missing' };
   const ms = sentAtMs === undefined ? clientMs : receivedAtMs - (sentAtMs - clientMs);
   if (ms > receivedAtMs) return { ms: receivedAtMs, clamped: 'future' };
-  if (ms < EARLIEST_MS) return { ms: Math.min(EARLIEST_MS, receivedAtMs), clamped: 'past' };
+  if (ms < MESSAGE_LIMITS.earliestMs)
+    return { ms: Math.min(MESSAGE_LIMITS.earliestMs, receivedAtMs), clamped: 'past' };
   return { ms };
 }

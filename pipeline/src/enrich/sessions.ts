@@ -34,7 +34,7 @@ export function stepSession(
   remembered: readonly Session[],
   event: SessionEvent,
   dayOf: LocalDayOf,
-): { sessionId: string; remembered: Session[] } {
+): { sessionId: string; remembered: readonly Session[] } {
   const { timestampMs: at } = event;
   if (event.namedSessionId !== undefined) {
     const index = remembered.findIndex((session) => session.id === event.namedSessionId);
@@ -73,23 +73,21 @@ function joined(
   remembered: readonly Session[],
   index: number,
   at: number,
-): { sessionId: string; remembered: Session[] } {
+): { sessionId: string; remembered: readonly Session[] } {
   const session = remembered[index]!;
   const sessionId = session.id;
-  if (at >= session.startMs && at <= session.endMs) return { sessionId, remembered: [...remembered] };
-  const grown = {
-    ...session,
-    startMs: Math.min(session.startMs, at),
-    endMs: Math.max(session.endMs, at),
-  };
-  return { sessionId, remembered: sorted(remembered.with(index, grown)) };
+  if (at > session.endMs) {
+    return { sessionId, remembered: remembered.with(index, { ...session, endMs: at }) };
+  }
+  if (at >= session.startMs) return { sessionId, remembered };
+  return { sessionId, remembered: sorted(remembered.with(index, { ...session, startMs: at })) };
 }
 
 function opened(
   remembered: readonly Session[],
   event: SessionEvent,
   id: string,
-): { sessionId: string; remembered: Session[] } {
+): { sessionId: string; remembered: readonly Session[] } {
   const { timestampMs: at, campaign = null } = event;
   // The oldest is forgotten, but never the one just opened: the next late event belongs to it.
   const kept = remembered.length < REMEMBERED ? remembered : remembered.slice(1);

@@ -9,7 +9,9 @@ export interface Claim {
 }
 
 /** The claim of a message, if it makes one. */
-export function claimOf(message: DecodedMessage): Claim | undefined {
+export function claimOf(
+  message: Pick<DecodedMessage, 'projectId' | 'type' | 'anonymousId' | 'userId' | 'previousId'>,
+): Claim | undefined {
   const { projectId, type, anonymousId, userId, previousId } = message;
   if (userId === null) return undefined;
   if (type === 'identify' && anonymousId !== null && anonymousId !== userId) {

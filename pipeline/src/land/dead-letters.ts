@@ -1,7 +1,7 @@
-import { decodeRecordMeta, encodeRecordMeta, META_HEADER } from '@sluice/contracts';
+import { decodeRecordMeta, encodeRecordMeta, META_HEADER, toStorableText } from '@sluice/contracts';
 import type pg from 'pg';
 import type { DeadLetter } from '../decode/decode-record.js';
-import { toStorable } from '../decode/json.js';
+
 import { applyIpPolicy, type IpPolicy } from '../enrich/ip-policy.js';
 import type { LogPartition } from './land-batch.js';
 
@@ -44,15 +44,15 @@ function rowOf(letter: DeadLetter, index: number, policyOf: (projectId: number) 
   return {
     project_id: letter.projectId,
     source: letter.source,
-    code: toStorable(letter.code),
-    message: toStorable(letter.message),
-    field: letter.field === null ? null : toStorable(letter.field),
-    message_id: letter.messageId === null ? null : toStorable(letter.messageId),
+    code: toStorableText(letter.code),
+    message: toStorableText(letter.message),
+    field: letter.field === null ? null : toStorableText(letter.field),
+    message_id: letter.messageId === null ? null : toStorableText(letter.messageId),
     log_offset: letter.offset,
     record_index: letter.recordIndex,
     received_at: letter.receivedAtMs,
     headers: Object.fromEntries(
-      Object.entries(headers).map(([key, value]) => [toStorable(key), toStorable(value)]),
+      Object.entries(headers).map(([key, value]) => [toStorableText(key), toStorableText(value)]),
     ),
     n: index + 1,
   };

@@ -1,8 +1,13 @@
 import type pg from 'pg';
 import type { LocalDayOf } from '../enrich/local-day.js';
 import { fromStored, stepSession, toStored, type Session, type StoredSession } from '../enrich/sessions.js';
-import type { NewRow } from './copy-rows.js';
 import type { PreparedMessage } from './prepare-batch.js';
+
+/** A new row of `events`: a prepared message and the session it was given. */
+export interface NewRow {
+  prepared: PreparedMessage;
+  sessionId: string;
+}
 
 /** A device as the batch leaves it. */
 export interface DeviceState {

@@ -1,15 +1,16 @@
 import type pg from 'pg';
 import type { IpPolicy } from '../enrich/ip-policy.js';
-import { copyRows, type NewRow } from './copy-rows.js';
+import { joinSpans } from '../line-buffer.js';
+import { copyRows } from './copy-rows.js';
 import { writeDeadLetters } from './dead-letters.js';
-import { assignSessions, readDevices, writeDevices, type DayOfProject } from './devices.js';
+import { assignSessions, readDevices, writeDevices, type DayOfProject, type NewRow } from './devices.js';
 import { isUniqueViolation, StaleOwnerError } from './failures.js';
 import { findExisting } from './find-existing.js';
 import type { IdentityChange } from './identities.js';
 import { writeDuplicates, writeLedger } from './ledger.js';
 import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
 import { writeProfiles } from './profiles.js';
-import type { RawRow } from './raw-row.js';
+import { encodeRawStart } from './raw-line.js';
 import type { OnStep } from './steps.js';
 
 export interface LogPartition {
@@ -28,8 +29,9 @@ export interface OffsetRange extends LogPartition {
 /** A batch that is landed and not yet rolled up. */
 export interface LandedBatch {
   batchId: number;
-  /** In the order of batch_seq. */
-  rows: RawRow[];
+  rows: number;
+  /** Its lines for ClickHouse, in the order of batch_seq. */
+  lines: Buffer;
   identities: IdentityChange[];
   /** Microseconds since the epoch, as stored: part of what makes its token its own. */
   createdAtUs: string;
@@ -110,10 +112,10 @@ async function landWithin(
   rules: LandingRules,
   onStep: OnStep,
 ): Promise<Landing> {
-  const batchId = await advance(client, range);
+  await advance(client, range);
   await onStep('fenced');
 
-  const written = await writeNewRows(client, batchId, prepared.messages, rules);
+  const written = await writeNewRows(client, prepared, rules);
   await onStep('rows-copied');
 
   const duplicates = [...prepared.duplicates, ...written.duplicates];
@@ -135,7 +137,7 @@ async function landWithin(
   const batch =
     written.rows.length === 0
       ? undefined
-      : await writeManifest(client, batchId, range, written.rows, identities);
+      : await writeManifest(client, range, written.rows, identities, prepared);
   await onStep('manifest-written');
   return {
     batch,
@@ -145,19 +147,28 @@ async function landWithin(
   };
 }
 
-/** Moves the partition on and takes a batch id; ids of a partition grow in the order of its batches. */
-async function advance(client: pg.ClientBase, range: OffsetRange): Promise<number> {
-  const moved = await client.query<{ batch_id: string }>({
+/**
+ * Takes the id of the next batch. It must be taken after the batch before it is landed: then ids of a partition grow in the
+ * order of its batches, whoever lands them.
+ */
+export async function takeBatchId(pool: pg.Pool): Promise<number> {
+  const taken = await pool.query<{ id: number | string }>({
+    name: 'take-batch-id',
+    text: `select nextval(pg_get_serial_sequence('batches', 'batch_id')) as id`,
+  });
+  return Number(taken.rows[0]!.id);
+}
+
+/** Moves the partition on, unless another owner has. */
+async function advance(client: pg.ClientBase, range: OffsetRange): Promise<void> {
+  const moved = await client.query({
     name: 'advance-offset',
     text: `update log_offsets
            set next_offset = $4, complete_through = greatest(complete_through, to_timestamp($5 / 1000.0))
-           where log_id = $1 and "partition" = $2 and next_offset = $3
-           returning nextval(pg_get_serial_sequence('batches', 'batch_id')) as batch_id`,
+           where log_id = $1 and "partition" = $2 and next_offset = $3`,
     values: [range.logId, range.partition, range.from, range.to, range.completeThroughMs ?? null],
   });
-  const row = moved.rows[0];
-  if (row === undefined) throw new StaleOwnerError(range.partition, range.from);
-  return Number(row.batch_id);
+  if (moved.rowCount !== 1) throw new StaleOwnerError(range.partition, range.from);
 }
 
 interface WrittenRows {
@@ -168,8 +179,7 @@ interface WrittenRows {
 
 async function writeNewRows(
   client: pg.ClientBase,
-  batchId: number,
-  messages: readonly PreparedMessage[],
+  { messages, rawLines }: PreparedBatch,
   rules: LandingRules,
 ): Promise<WrittenRows> {
   if (messages.length === 0) return { rows: [], duplicates: [], devices: [] };
@@ -183,7 +193,14 @@ async function writeNewRows(
     if (rows.length === 0) return { rows, duplicates, devices };
     await client.query('savepoint rows');
     try {
-      await copyRows(client, batchId, rows);
+      for (const [seq, { prepared, sessionId }] of rows.entries()) {
+        rawLines.patch(prepared.rawLine.start, encodeRawStart(seq, sessionId));
+      }
+      await copyRows(
+        client,
+        rawLines,
+        rows.map(({ prepared }) => prepared.rawLine),
+      );
       return { rows, duplicates, devices };
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
@@ -195,13 +212,13 @@ async function writeNewRows(
 
 async function writeManifest(
   client: pg.ClientBase,
-  batchId: number,
   range: OffsetRange,
   rows: readonly NewRow[],
   identities: IdentityChange[],
+  { batchId, rollupLines }: PreparedBatch,
 ): Promise<LandedBatch> {
   const receivedFromMs = rows.reduce((least, row) => Math.min(least, row.prepared.receivedAtMs), Infinity);
-  const written = await client.query<{ created_at_us: string }>({
+  const written = await client.query<{ created_at_us: number | string }>({
     name: 'write-manifest',
     text: `insert into batches (batch_id, log_id, "partition", from_offset, to_offset, rows, identities, received_from)
            overriding system value
@@ -218,26 +235,17 @@ async function writeManifest(
       receivedFromMs,
     ],
   });
+  for (const { prepared, sessionId } of rows) {
+    rollupLines.patch(prepared.rollupLine.start, sessionId);
+  }
+  const parts = joinSpans(rows.map(({ prepared }) => prepared.rollupLine)).map(({ start, end }) =>
+    rollupLines.slice(start, end),
+  );
   return {
     batchId,
-    rows: rows.map(({ prepared, sessionId }) => ({ ...rawRowOf(prepared), sessionId })),
+    rows: rows.length,
+    lines: parts.length === 1 ? parts[0]! : Buffer.concat(parts),
     identities,
-    createdAtUs: written.rows[0]!.created_at_us,
-  };
-}
-
-function rawRowOf(prepared: PreparedMessage): Omit<RawRow, 'sessionId'> {
-  return {
-    projectId: prepared.projectId,
-    eventId: prepared.eventId,
-    receivedAtMs: prepared.receivedAtMs,
-    timestampMs: prepared.timestampMs,
-    type: prepared.type,
-    event: prepared.event,
-    messageId: prepared.messageId,
-    anonymousId: prepared.anonymousId,
-    userId: prepared.userId,
-    enrichment: prepared.enrichment,
-    message: prepared.message,
+    createdAtUs: String(written.rows[0]!.created_at_us),
   };
 }

@@ -1,3 +1,4 @@
+import type { LogRecord } from '@sluice/event-log';
 import type pg from 'pg';
 import { isRefusedData } from './failures.js';
 import { landBatch, tryLanding, type Landing, type LandingRules, type OffsetRange } from './land-batch.js';
@@ -21,6 +22,7 @@ export async function landRange(
   tools: LandRangeTools,
   range: OffsetRange,
   prepared: PreparedBatch,
+  records: readonly LogRecord[],
 ): Promise<Landing> {
   const { pool, rules, onStep } = tools;
   return withClient(pool, async (client) => {
@@ -30,11 +32,12 @@ export async function landRange(
       if (!isRefusedData(error)) throw error;
       const refused = await findRefused(
         prepared.messages,
-        (messages) => tryLanding(client, range, { ...prepared, messages: [...messages] }, rules),
+        (messages) => tryLanding(client, range, { ...prepared, messages }, rules),
         isRefusedData,
       );
       if (refused.length === 0) throw error;
       for (const { message, error: reason } of refused) tools.onRefusedMessage(message, reason);
+      const byOffset = new Map(records.map((record) => [record.offset, record]));
       const gone = new Set(refused.map(({ message }) => message));
       const rest: PreparedBatch = {
         ...prepared,
@@ -42,7 +45,12 @@ export async function landRange(
         deadLetters: [
           ...prepared.deadLetters,
           ...refused.map(({ message, error: reason }) =>
-            deadLetterOf(message, 'unlandable_message', `Postgres refuses it: ${reason.message}`),
+            deadLetterOf(
+              message,
+              byOffset.get(message.offset)!,
+              'unlandable_message',
+              `Postgres refuses it: ${reason.message}`,
+            ),
           ),
         ],
       };

@@ -5,5 +5,13 @@
  *   no profile is written under an id that is being merged away.
  * - ROLLUPS, 0: shared by every rollup of a batch, exclusive while a rebuild swaps generations.
  * - UPKEEP, 0: one upkeep at a time.
+ * - REBUILD, 0: one rebuild at a time.
+ * - JOB, by job: one runner works on it.
  */
-export const LOCKS = { PROFILES: 0x51_c0_01, ROLLUPS: 0x51_c0_02, UPKEEP: 0x51_c0_03 } as const;
+export const LOCKS = {
+  PROFILES: 0x51_c0_01,
+  ROLLUPS: 0x51_c0_02,
+  UPKEEP: 0x51_c0_03,
+  REBUILD: 0x51_c0_04,
+  JOB: 0x51_c0_05,
+} as const;

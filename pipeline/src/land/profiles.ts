@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { objectAt, type JsonObject } from '../decode/json.js';
+import type { JsonObject } from '../decode/json.js';
 import { claimOf, resolve, type Claim } from './claims.js';
 import { settleIdentities, writeIdentities, type IdentityChange } from './identities.js';
 import type { PreparedMessage } from './prepare-batch.js';
@@ -88,18 +88,16 @@ function deltaOf(deltas: Map<string, ProfileDelta>, userId: string): ProfileDelt
 }
 
 function addMessage(delta: ProfileDelta, message: PreparedMessage): void {
-  const { timestampMs, type, event, enrichment } = message;
+  const { timestampMs, type, event, revenue, currency = '', traits } = message;
   delta.firstSeenMs = Math.min(delta.firstSeenMs, timestampMs);
   delta.lastSeenMs = Math.max(delta.lastSeenMs, timestampMs);
   delta.events += 1;
   add(delta.counts, type === 'track' ? event : type, 1);
-  if (enrichment.revenue !== undefined) {
-    const currency = enrichment.currency ?? '';
-    delta.revenue.set(currency, (delta.revenue.get(currency) ?? 0n) + toScaled(enrichment.revenue));
+  if (revenue !== undefined) {
+    delta.revenue.set(currency, (delta.revenue.get(currency) ?? 0n) + toScaled(revenue));
   }
-  if (type === 'identify') {
-    const values = objectAt(message.message, 'traits');
-    if (Object.keys(values).length > 0) delta.traits.push({ at: timestampMs, values });
+  if (traits !== undefined && Object.keys(traits).length > 0) {
+    delta.traits.push({ at: timestampMs, values: traits });
   }
 }
 

@@ -1,15 +1,14 @@
 import { isObject, objectAt, textAt, type JsonObject } from '../decode/json.js';
 import { domainOf } from '../enrich/acquisition.js';
 import type { RawRow } from '../land/raw-row.js';
-import { encodeJson, encodeText } from '../text-form.js';
-
-const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+import { encodeJson, encodeText, encodeTime, NIL_UUID } from '../text-form.js';
 
 /** Columns of ClickHouse's `events`, in the order of the values of `encodeClickHouseRow`. */
 export const EVENT_COLUMNS = [
+  'session_id',
+  'batch_id',
   'project_id',
   'event_id',
-  'batch_id',
   'received_at',
   'timestamp',
   'type',
@@ -19,7 +18,6 @@ export const EVENT_COLUMNS = [
   'user_id',
   'actor_id',
   'group_id',
-  'session_id',
   'is_bot',
   'properties',
   'page_url',
@@ -49,7 +47,8 @@ export const EVENT_COLUMNS = [
 
 /**
  * A raw row as a line of TabSeparated for ClickHouse. The one way from Postgres's rows to ClickHouse's: batches in memory,
- * batches read back after a restart and rebuilds all go through it, so that all of them give the same bytes.
+ * batches read back after a restart and rebuilds all go through it, so that all of them give the same bytes. The session stands first,
+ * so that a line written before its session is known can be completed in place.
  */
 export function encodeClickHouseRow(batchId: number, row: RawRow): string {
   const { enrichment: found, message } = row;
@@ -57,10 +56,11 @@ export function encodeClickHouseRow(batchId: number, row: RawRow): string {
   const page = pageOf(row, context);
   const text = (value: string | undefined): string => (value === undefined ? '' : encodeText(value));
   return (
-    `${row.projectId}\t${row.eventId}\t${batchId}\t${dateTimeOf(row.receivedAtMs)}\t${dateTimeOf(row.timestampMs)}\t` +
+    `${row.sessionId ?? NIL_UUID}\t${batchId}\t${row.projectId}\t${row.eventId}\t` +
+    `${encodeTime(row.receivedAtMs)}\t${encodeTime(row.timestampMs)}\t` +
     `${row.type}\t${encodeText(row.event)}\t${encodeText(row.messageId)}\t${encodeText(row.anonymousId ?? '')}\t` +
     `${encodeText(row.userId ?? '')}\t${encodeText(row.userId ?? row.anonymousId ?? '')}\t${encodeText(groupOf(message))}\t` +
-    `${row.sessionId ?? NIL_UUID}\t${found.bot === true ? 1 : 0}\t${encodeProperties(row)}\t` +
+    `${found.bot === true ? 1 : 0}\t${encodeProperties(row)}\t` +
     `${encodeText(page.url)}\t${encodeText(page.path)}\t${encodeText(page.title)}\t` +
     `${text(found.referrer)}\t${text(found.referrerDomain)}\t${text(found.channel)}\t` +
     `${text(found.utmSource)}\t${text(found.utmMedium)}\t${text(found.utmCampaign)}\t${text(found.utmTerm)}\t${text(found.utmContent)}\t` +
@@ -85,11 +85,6 @@ export function encodeProperties(row: RawRow): string {
 
 /** The one property of a row whose properties ClickHouse refused: all of them, as JSON text. */
 export const PROPERTIES_AS_TEXT = '$text';
-
-function dateTimeOf(ms: number): string {
-  const iso = new Date(ms).toISOString();
-  return `${iso.slice(0, 10)} ${iso.slice(11, 23)}`;
-}
 
 function groupOf(message: JsonObject): string {
   const own = idText(message.groupId);

@@ -4,8 +4,14 @@ import { LOCKS } from '../land/locks.js';
 import type { RawRow } from '../land/raw-row.js';
 import { findRefused } from '../land/refused-messages.js';
 import type { OnStep } from '../land/steps.js';
-import { insertEvents, insertIdentities, isRefusedByClickHouse, tryProperties } from './insert-batch.js';
-import { lockManifest, readRows, tokenOf, type PendingBatch } from './pending-batch.js';
+import {
+  encodeRows,
+  insertEvents,
+  insertIdentities,
+  isRefusedByClickHouse,
+  tryProperties,
+} from './insert-batch.js';
+import { lockManifest, readRows, tokenOf, type Manifest, type PendingBatch } from './pending-batch.js';
 
 export interface FlushTools {
   pool: pg.Pool;
@@ -56,13 +62,18 @@ export async function flushBatch(tools: FlushTools, batch: PendingBatch): Promis
     const generation = await liveGeneration(client);
     if (generation === undefined)
       throw new Error('No generation of the rollups is live: run the migrations.');
-    const rows = batch.rows ?? (await readRows(client, batch.batchId));
-    if (rows.length !== manifest.rows) {
-      throw new MissingRowsError(batch.batchId, manifest.rows, rows.length);
-    }
+    const lines = batch.lines ?? encodeRows(batch.batchId, await readWhole(client, manifest));
     await onStep('rollup-started');
     await insertIdentities(clickhouse, generation, manifest.identities);
-    await insertWhole(tools, generation, tokenOf(manifest, generation), batch.batchId, rows);
+    try {
+      await insertEvents(clickhouse, generation, tokenOf(manifest, generation), lines);
+    } catch (error) {
+      if (!isRefusedByClickHouse(error)) throw error;
+      await markRefused(tools, await readWhole(client, manifest), error);
+      const rows = await readWhole(client, manifest);
+      const marked = encodeRows(batch.batchId, rows);
+      await insertEvents(clickhouse, generation, tokenOf(manifest, generation), marked);
+    }
     await onStep('rollup-inserted');
     await client.query({
       name: 'finish-batch',
@@ -71,7 +82,7 @@ export async function flushBatch(tools: FlushTools, batch: PendingBatch): Promis
     });
     await client.query('commit');
     await onStep('rollup-done');
-    return { result: 'done', rows: rows.length };
+    return { result: 'done', rows: manifest.rows };
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
     throw failure;
@@ -92,37 +103,31 @@ async function release(client: pg.PoolClient, failure: Error | undefined): Promi
   client.release();
 }
 
+async function readWhole(client: pg.ClientBase, manifest: Manifest): Promise<RawRow[]> {
+  const rows = await readRows(client, manifest.batchId);
+  if (rows.length !== manifest.rows) {
+    throw new MissingRowsError(manifest.batchId, manifest.rows, rows.length);
+  }
+  return rows;
+}
+
 /**
- * Inserts all rows of a batch. Rows whose properties ClickHouse refuses are marked in Postgres first, so that every later
- * attempt, and every rebuild, sends the same bytes.
+ * Marks the rows whose properties ClickHouse refuses. The mark is in Postgres before anything is sent again, so that every
+ * later attempt, and every rebuild, sends the same bytes. Rejects with `error` when the properties are not what is refused.
  */
-async function insertWhole(
-  tools: FlushTools,
-  generation: number,
-  token: string,
-  batchId: number,
-  rows: readonly RawRow[],
-): Promise<void> {
-  const { clickhouse, pool } = tools;
-  try {
-    await insertEvents(clickhouse, generation, token, [{ batchId, rows }]);
-  } catch (error) {
-    if (!isRefusedByClickHouse(error)) throw error;
-    const refused = await findRefused(
-      rows.filter((row) => row.enrichment.propertiesAsText !== true),
-      (part) => tryProperties(clickhouse, part),
-      isRefusedByClickHouse,
+async function markRefused(tools: FlushTools, rows: readonly RawRow[], error: unknown): Promise<void> {
+  const refused = await findRefused(
+    rows.filter((row) => row.enrichment.propertiesAsText !== true),
+    (part) => tryProperties(tools.clickhouse, part),
+    isRefusedByClickHouse,
+  );
+  if (refused.length === 0) throw error;
+  for (const { message: row, error: reason } of refused) {
+    await tools.pool.query(
+      `update events set enrichment = (enrichment::jsonb || '{"propertiesAsText": true}')::json
+       where project_id = $1 and event_id = $2`,
+      [row.projectId, row.eventId],
     );
-    if (refused.length === 0) throw error;
-    for (const { message: row, error: reason } of refused) {
-      await pool.query(
-        `update events set enrichment = (enrichment::jsonb || '{"propertiesAsText": true}')::json
-         where project_id = $1 and event_id = $2`,
-        [row.projectId, row.eventId],
-      );
-      row.enrichment.propertiesAsText = true;
-      tools.onRefusedRow(row, reason);
-    }
-    await insertEvents(clickhouse, generation, token, [{ batchId, rows }]);
+    tools.onRefusedRow(row, reason);
   }
 }

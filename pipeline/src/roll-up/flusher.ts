@@ -9,7 +9,6 @@
  * A batch is never skipped and never given up: what fails is tried again until it is in.
  */
 import type { LandedBatch } from '../land/land-batch.js';
-import type { RawRow } from '../land/raw-row.js';
 import type { PendingBatch } from './pending-batch.js';
 
 export interface FlusherOptions {
@@ -24,8 +23,8 @@ export interface FlusherOptions {
   ) => Promise<void> | void;
   /** Batches that may wait before landing has to. */
   maxPending: number;
-  /** Rows of waiting batches that are kept in memory; those beyond are read from Postgres again. */
-  maxRowsInMemory: number;
+  /** Bytes of waiting batches that are kept in memory; batches beyond are read from Postgres again. */
+  maxBytesInMemory: number;
 }
 
 export interface Flusher {
@@ -46,10 +45,10 @@ const LAST_BACKOFF_MS = 10_000;
 
 /** Starts with the batches that an earlier owner left; they come before everything enqueued. */
 export function startFlusher(left: readonly PendingBatch[], options: FlusherOptions): Flusher {
-  const { flush, onFailure, maxPending, maxRowsInMemory } = options;
+  const { flush, onFailure, maxPending, maxBytesInMemory } = options;
   const queue: PendingBatch[] = [...left];
   const stopping = new AbortController();
-  let rowsInMemory = 0;
+  let bytesInMemory = 0;
   let running: Promise<void> | undefined;
   let wakeWaiting: (() => void)[] = [];
 
@@ -73,7 +72,7 @@ export function startFlusher(left: readonly PendingBatch[], options: FlusherOpti
       }
       attempt = 0;
       queue.shift();
-      rowsInMemory -= batch.rows?.length ?? 0;
+      bytesInMemory -= batch.lines?.length ?? 0;
       wake();
     }
   }
@@ -99,8 +98,8 @@ export function startFlusher(left: readonly PendingBatch[], options: FlusherOpti
   if (queue.length > 0) start();
   return {
     enqueue(batch) {
-      const rows = keepRows(batch.rows);
-      queue.push({ batchId: batch.batchId, rows, createdAtMs: Number(batch.createdAtUs) / 1_000 });
+      const lines = keep(batch.lines);
+      queue.push({ batchId: batch.batchId, lines, createdAtMs: Number(batch.createdAtUs) / 1_000 });
       start();
     },
     waitForRoom: (signal) => waitUntil(() => queue.length < maxPending, signal),
@@ -118,10 +117,10 @@ export function startFlusher(left: readonly PendingBatch[], options: FlusherOpti
     },
   };
 
-  function keepRows(rows: readonly RawRow[]): readonly RawRow[] | undefined {
-    if (rowsInMemory > 0 && rowsInMemory + rows.length > maxRowsInMemory) return undefined;
-    rowsInMemory += rows.length;
-    return rows;
+  function keep(lines: Buffer): Buffer | undefined {
+    if (bytesInMemory > 0 && bytesInMemory + lines.length > maxBytesInMemory) return undefined;
+    bytesInMemory += lines.length;
+    return lines;
   }
 }
 

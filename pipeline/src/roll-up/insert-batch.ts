@@ -18,16 +18,18 @@ export async function insertEvents(
   clickhouse: ClickHouse,
   generation: number,
   token: string,
-  batches: readonly { batchId: number; rows: readonly RawRow[] }[],
+  lines: string | Buffer,
 ): Promise<void> {
-  let body = '';
-  for (const { batchId, rows } of batches) for (const row of rows) body += encodeClickHouseRow(batchId, row);
-  if (body === '') return;
   const table = `${clickhouse.database(generation)}.events`;
-  await insertText(clickhouse, `${table} (${EVENT_COLUMNS.join(', ')})`, body, {
+  await insertText(clickhouse, `${table} (${EVENT_COLUMNS.join(', ')})`, lines, {
     ...clickhouse.insertSettings,
     insert_deduplication_token: token,
   });
+}
+
+/** Rows as the text that `insertEvents` takes. */
+export function encodeRows(batchId: number, rows: readonly RawRow[]): string {
+  return rows.map((row) => encodeClickHouseRow(batchId, row)).join('');
 }
 
 /** Inserts identity changes. Repeating it is harmless: of the same version, one is kept. */
@@ -62,7 +64,7 @@ export async function tryProperties(clickhouse: ClickHouse, rows: readonly RawRo
 async function insertText(
   clickhouse: ClickHouse,
   target: string,
-  body: string,
+  body: string | Buffer,
   settings: ClickHouse['insertSettings'],
 ): Promise<void> {
   const list = Object.entries(settings)
@@ -70,7 +72,7 @@ async function insertText(
     .join(', ');
   const result = await clickhouse.client.exec({
     query: `insert into ${target} settings ${list} format TabSeparated`,
-    values: Readable.from([Buffer.from(body)]),
+    values: Readable.from([typeof body === 'string' ? Buffer.from(body) : body]),
   });
   // An answer that is not read keeps its connection.
   result.stream.resume();
