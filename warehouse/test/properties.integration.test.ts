@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { propertyColumn } from '../src/index.js';
+import { insertableJson, isReadableProperty, propertyColumn, type PropertyType } from '../src/index.js';
 import {
   createTestDatabase,
   openTestClickHouse,
@@ -59,17 +60,12 @@ const properties = fc.oneof(
   fc.dictionary(key, value, { maxKeys: 8 }),
   fc.integer({ min: 1, max: 31 }).map((depth) => nested(depth, (inner) => ({ a: inner }))),
   fc.integer({ min: 1, max: 30 }).map((depth) => ({ a: nested(depth, (inner) => [inner]) })),
-  fc.integer({ min: 500, max: 1500 }).map((count) => Object.fromEntries(numbered(count))),
 );
 
 function nested(depth: number, wrap: (inner: Json) => Json): Record<string, Json> {
   let inner: Json = 1;
   for (let i = 1; i < depth; i++) inner = wrap(inner);
   return { a: inner };
-}
-
-function numbered(count: number): [string, number][] {
-  return Array.from({ length: count }, (_, i) => [`key ${i}`, i]);
 }
 
 describe('properties', () => {
@@ -89,18 +85,23 @@ describe('properties', () => {
 
   async function insert(rows: readonly Record<string, Json>[]): Promise<number> {
     const projectId = ++nextProject;
-    await clickhouse.client.insert({
-      table: `${clickhouse.database(1)}.events`,
-      values: rows.map((row, i) => ({
-        project_id: projectId,
-        event_id: randomUUID(),
-        batch_id: projectId,
-        received_at: '2026-03-01T00:00:00.000Z',
-        timestamp: '2026-03-01T00:00:00.000Z',
-        message_id: String(i),
-        properties: row,
-      })),
-      format: 'JSONEachRow',
+    await clickhouse.client.exec({
+      query: `INSERT INTO ${clickhouse.database(1)}.events FORMAT JSONEachRow`,
+      values: Readable.from(
+        rows.map((row, i) => {
+          const event = {
+            project_id: projectId,
+            event_id: randomUUID(),
+            batch_id: projectId,
+            received_at: '2026-03-01T00:00:00.000Z',
+            timestamp: '2026-03-01T00:00:00.000Z',
+            message_id: String(i),
+            properties: row,
+          };
+          return `${insertableJson(JSON.stringify(event))}\n`;
+        }),
+        { objectMode: false },
+      ),
       clickhouse_settings: { ...clickhouse.insertSettings, insert_deduplication_token: `p${projectId}` },
     });
     return projectId;
@@ -119,34 +120,49 @@ describe('properties', () => {
 
   it('of any JSON go in, whatever their neighbours in the batch hold, and every value is read back', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(properties, { minLength: 1, maxLength: 20 }), async (given) => {
+      fc.asyncProperty(fc.array(properties, { minLength: 1, maxLength: 12 }), async (given) => {
         const rows = given.map((row) => JSON.parse(JSON.stringify(row)) as Record<string, Json>);
         const projectId = await insert(rows);
-        const leaves = rows.flatMap((row) => leavesOf(row)).slice(0, 60);
+        const leaves = rows
+          .flatMap((row) => leavesOf(row))
+          .filter(({ path }) => isReadableProperty(path))
+          .slice(0, 15);
         if (leaves.length === 0) return;
-        for (const as of ['string', 'number', 'boolean'] as const) {
-          const stored = await read(
-            projectId,
-            leaves.map(({ path }) => propertyColumn(path, as, 'e')),
-          );
-          expect(stored).toHaveLength(rows.length);
-          for (const [i, row] of rows.entries()) {
-            for (const [k, { path }] of leaves.entries()) {
-              if (isShadowed(row, path)) continue;
-              const given = valueAt(row, path);
-              const found = stored[i]?.[k];
-              // A number has more than one text.
-              const comparable =
-                as === 'string' && typeof given === 'number' && typeof found === 'string'
-                  ? Number(found)
-                  : found;
-              expect(comparable, JSON.stringify({ as, path, row })).toEqual(wanted(given, as));
-            }
+        const types = ['string', 'number', 'boolean'] as const;
+        const wishes = leaves.flatMap(({ path }) => types.map((as) => ({ path, as })));
+        const stored = await read(
+          projectId,
+          wishes.map(({ path, as }) => propertyColumn(path, as, 'e')),
+        );
+        expect(stored).toHaveLength(rows.length);
+        for (const [i, row] of rows.entries()) {
+          for (const [k, { path, as }] of wishes.entries()) {
+            if (isShadowed(row, path)) continue;
+            const given = valueAt(row, path);
+            const found = stored[i]?.[k];
+            // A number has more than one text.
+            const comparable =
+              as === 'string' && typeof given === 'number' && typeof found === 'string'
+                ? Number(found)
+                : found;
+            expect(comparable, JSON.stringify({ as, path, row })).toEqual(wanted(given, as));
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
+  });
+
+  it('of more keys than the column keeps apart are all read back', async () => {
+    const row = Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`key ${i}`, i]));
+    const projectId = await insert([row]);
+    const names = ['key 0', 'key 999', 'key 1999'];
+    expect(
+      await read(
+        projectId,
+        names.map((name) => propertyColumn([name], 'number')),
+      ),
+    ).toEqual([[0, 999, 1999]]);
   });
 
   it('with a dot in a key stay apart from nested ones', async () => {
@@ -201,7 +217,7 @@ function isObject(value: Json | undefined): value is Record<string, Json> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function wanted(value: Json | undefined, as: 'string' | 'number' | 'boolean'): Json {
+function wanted(value: Json | undefined, as: PropertyType): Json {
   // There is one zero: a negative one comes back as 0.
   if (typeof value === 'number') return as === 'boolean' ? null : value + 0;
   if (typeof value === 'boolean') return as === 'boolean' ? value : as === 'string' ? String(value) : null;

@@ -1,4 +1,12 @@
-import { quoteLiteral } from './statement-text.js';
+export type PropertyType = 'string' | 'number' | 'boolean';
+
+/** What the engine's grammar of subcolumns takes for its own: there is no way to write such a path. */
+const UNREADABLE = /[\^:@]`/;
+
+/** True when `propertyColumn` can read this path. */
+export function isReadableProperty(path: readonly string[]): boolean {
+  return path.length > 0 && !UNREADABLE.test(path.join('.'));
+}
 
 /**
  * The SQL expression that reads one property of `events.properties`. `path` goes from the outermost key inwards. The keys
@@ -10,15 +18,19 @@ import { quoteLiteral } from './statement-text.js';
  * A key that itself holds `%2E` shares its column with the key that has a dot in that place.
  *
  * @param table Alias of the events table in the query, where the column has to say whose it is.
- * @throws RangeError when the path is empty.
+ * @throws RangeError when `isReadableProperty` says no: the path is empty, or a key holds a backtick after `^`, `:` or `@`.
  */
-export function propertyColumn(
-  path: readonly string[],
-  as: 'string' | 'number' | 'boolean',
-  table?: string,
-): string {
-  if (path.length === 0) throw new RangeError('A property path needs a key.');
-  const element = elementReader(path, table === undefined ? 'properties' : `${table}.properties`);
+export function propertyColumn(path: readonly string[], as: PropertyType, table?: string): string {
+  if (!isReadableProperty(path))
+    throw new RangeError(`The property ${JSON.stringify(path)} cannot be read by itself.`);
+  const column = table === undefined ? 'properties' : `${table}.properties`;
+  // Dots in keys are stored like this, so that they stay apart from nesting.
+  const name = path.map((key) => key.replaceAll('.', '%2E')).join('.');
+  // An identifier cannot be empty; the other way to say it reads the whole column.
+  const element = (type: string): string =>
+    name === ''
+      ? `dynamicElement(getSubcolumn(${column}, ''), '${type}')`
+      : `${column}.${quoteIdentifier(name)}.:${type}`;
   switch (as) {
     case 'number':
       return `coalesce(${element('Float64')}, toFloat64(${element('Int64')}), toFloat64(${element('UInt64')}))`;
@@ -26,23 +38,9 @@ export function propertyColumn(
       return element('Bool');
     case 'string': {
       const texts = ['Int64', 'Float64', 'Bool', 'UInt64'].map((type) => `toString(${element(type)})`);
-      return `coalesce(${[element('String'), ...texts].join(', ')})`;
+      return `coalesce(${element('String')}, ${texts.join(', ')})`;
     }
   }
-}
-
-/** What the engine's grammar of subcolumns would take for its own: the path is then read from the JSON text, slowly. */
-const UNREADABLE_AS_COLUMN = /[\^:@]`/;
-
-function elementReader(path: readonly string[], column: string): (type: string) => string {
-  // Dots in keys are stored like this, so that they stay apart from nesting.
-  const keys = path.map((key) => key.replaceAll('.', '%2E'));
-  const name = keys.join('.');
-  if (name === '' || UNREADABLE_AS_COLUMN.test(name)) {
-    const value = `JSONExtract(toJSONString(${column}), ${keys.map(quoteLiteral).join(', ')}, 'Dynamic')`;
-    return (type) => `dynamicElement(${value}, '${type}')`;
-  }
-  return (type) => `${column}.${quoteIdentifier(name)}.:${type}`;
 }
 
 function quoteIdentifier(name: string): string {

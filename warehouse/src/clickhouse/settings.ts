@@ -18,7 +18,6 @@ export const INSERT_SETTINGS: ClickHouseSettings = {
   input_format_parallel_parsing: 0,
   // A batch may hold events of any time; the number of months is no reason to refuse it.
   max_partitions_per_insert_block: '0',
-  allow_simdjson: 0,
   // No object a client may send is poisonous: dots in keys stay apart from nesting, and mixed types are kept.
   json_type_escape_dots_in_keys: 1,
   type_json_skip_duplicated_paths: 1,
@@ -33,6 +32,6 @@ export const INSERT_SETTINGS: ClickHouseSettings = {
 export const COMMON_SETTINGS: ClickHouseSettings = {
   session_timezone: 'UTC',
   output_format_json_quote_64bit_integers: 0,
-  // The faster parser of JSON refuses whole numbers beyond 64 bits.
-  allow_simdjson: 0,
+  // Exact on fractions, which the other parser of JSON is not; for long whole numbers see insertableJson.
+  allow_simdjson: 1,
 };
