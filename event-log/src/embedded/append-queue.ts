@@ -6,7 +6,13 @@
  * if the log's head is still the one the offsets were counted from; if another process appended meanwhile, nothing was
  * written, and the same appends are tried again from the new head.
  */
-import { LogFullError, LogUnavailableError, type NewRecord, type Position } from '../port.js';
+import {
+  LogFullError,
+  LogUnavailableError,
+  RecordTooLargeError,
+  type NewRecord,
+  type Position,
+} from '../port.js';
 import { encodeHead, written, type Head, type LogFiles } from './log-files.js';
 import { encodeRecord, maxEncodedBytes, storedBytes } from './record-codec.js';
 
@@ -63,6 +69,11 @@ export function createAppendQueue({
         );
       }
       size += maxEncodedBytes(record);
+    }
+    if (storedBytes(size) > maxBytes) {
+      return Promise.reject(
+        new RecordTooLargeError(`${size} bytes are more than the event log may ever hold, ${maxBytes}`),
+      );
     }
     return new Promise((resolve, reject) => {
       waiting.push({ records, maxBytes: size, resolve, reject });
