@@ -1,6 +1,8 @@
 import { build } from '../tsup.base.js';
 
 export default build([], {
+  // The SDKs, the browser driver and the bundler are loaded as they were installed.
+  skipNodeModulesBundle: true,
   entry: {
     index: 'src/index.ts',
     generate: 'src/commands/generate.ts',

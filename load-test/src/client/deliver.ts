@@ -8,7 +8,7 @@ export interface DeliverOptions {
   /** Between 0 and 1; spreads the retries. Default Math.random. */
   random?: () => number;
   signal?: AbortSignal;
-  onRetry?(reason: string): void;
+  onRetry?: (reason: string) => void;
 }
 
 export type Delivery =

@@ -1,4 +1,4 @@
-import { CommanderError, InvalidArgumentError, type Command } from 'commander';
+import { CommanderError, InvalidArgumentError, Option, type Command } from 'commander';
 
 export interface CommandContext {
   /** Aborted by Ctrl+C: stop, clean up, and report what there is. */
@@ -24,6 +24,8 @@ Exit codes: 0 done and right; 1 failed, or something was wrong; 2 wrong usage; 1
  * Runs a command as this process. The result goes to standard output, as text or with --json as one line of JSON;
  * everything else goes to standard error.
  */
+// The type of the flags follows from the program's options, which only the caller can say.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export async function runCommand<Flags extends { json?: boolean }>(
   program: Command,
   run: (flags: Flags, context: CommandContext, args: string[]) => Promise<CommandResult>,
@@ -127,4 +129,9 @@ export function duration(text: string): number {
     throw new InvalidArgumentError('Expected a duration such as 90s, 5m or 2h.');
   }
   return value * DURATION_UNITS_MS[(match[2] ?? 's') as keyof typeof DURATION_UNITS_MS];
+}
+
+/** An option that takes a duration; `fallback` is written as a user would. */
+export function durationOption(flags: string, description: string, fallback: string): Option {
+  return new Option(flags, description).argParser(duration).default(duration(fallback), fallback);
 }

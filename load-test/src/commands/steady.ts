@@ -3,11 +3,11 @@ import { createGatewayClient } from '../client/gateway-client.js';
 import { createMessageTemplates } from '../shapes/message-templates.js';
 import { createNumberedLoad } from '../shapes/numbered-load.js';
 import { ramp, spike, steady, type Schedule } from '../shapes/schedule.js';
-import { loadReportText, runLoad } from '../shapes/steady-load.js';
+import { loadReportText, progressText, runLoad } from '../shapes/steady-load.js';
 import { findTarget } from '../target/target.js';
 import { createIdFile } from '../verify/id-file.js';
 import { createRunIds } from '../verify/run-ids.js';
-import { duration, integer, positive, positiveInteger, runCommand } from './run-command.js';
+import { durationOption, integer, positive, positiveInteger, runCommand } from './run-command.js';
 
 interface Flags {
   rate: number;
@@ -34,7 +34,7 @@ const program = new Command('steady')
     'Puts open-loop load on the gateway: requests leave on their schedule, whatever the answers do, and latency is counted from when each was due.',
   )
   .option('--rate <n>', 'events a second', positive, 1_000)
-  .option('--duration <time>', 'how long: 90s, 5m, 2h', duration, 30_000)
+  .addOption(durationOption('--duration <time>', 'how long: 90s, 5m, 2h', '30s'))
   .addOption(
     new Option('--shape <shape>', 'steady; ramp from --rate to --peak; spike to --peak in the middle fifth')
       .choices(['steady', 'ramp', 'spike'])
@@ -84,7 +84,7 @@ await runCommand<Flags>(program, async (flags, context) => {
       batchSize: flags.batch,
       maxInFlight: flags.inFlight,
       signal: context.signal,
-      onProgress: (text) => context.progress(text),
+      onProgress: (progress) => context.progress(progressText(progress)),
     });
     return {
       ok: report.accepted === report.sent && report.sent > 0,

@@ -3,7 +3,7 @@ import type { Catalogue, Film, Product } from './catalogue.js';
 import type { TrafficMessage } from './message.js';
 import { createUuidV7 } from './message-ids.js';
 import type { Acquisition, Person } from './people.js';
-import { clickOf, loginOf, purchaseOf, searchOf, videoOf, type TypedEvent } from './typed-events.js';
+import { clickOf, loginOf, purchaseOf, searchOf, videoOf, type PlannedEvent } from './typed-events.js';
 
 /** How likely a visitor goes on to each step of the way; everyone else leaves there. */
 export const CONTINUE = {
@@ -61,15 +61,15 @@ export function playSession(
     isFirstPage: true,
   };
   person.state.sessions++;
-  // Some log out, or come from another browser profile: they start anonymous again.
-  if (person.state.loggedIn && faker.datatype.boolean({ probability: 0.1 })) person.state.loggedIn = false;
+  // Logins expire, and some people log out: they start anonymous again.
+  if (person.state.loggedIn && faker.datatype.boolean({ probability: 0.3 })) person.state.loggedIn = false;
 
-  walk(visit, isNew);
+  walk(visit);
   person.state.busyUntilMs = visit.nowMs;
   return visit.messages;
 }
 
-function walk(visit: Visit, isNew: boolean): void {
+function walk(visit: Visit): void {
   const { faker, catalogue } = visit;
   const goesOn = (step: keyof typeof CONTINUE): boolean =>
     faker.datatype.boolean({ probability: CONTINUE[step] });
@@ -79,7 +79,7 @@ function walk(visit: Visit, isNew: boolean): void {
   if (startsAtProduct) view(visit, productPath(product), product.name, 'product');
   else view(visit, '/', 'Market', 'home');
   if (!goesOn('landing')) return;
-  if (!visit.person.state.loggedIn && !logIn(visit, goesOn('login'), isNew)) return;
+  if (!visit.person.state.loggedIn && !logIn(visit, goesOn('login'))) return;
 
   for (let round = 0; round < 3; round++) {
     if (!goesOn('search')) return;
@@ -103,7 +103,7 @@ function walk(visit: Visit, isNew: boolean): void {
 }
 
 /** True when the visit goes on. */
-function logIn(visit: Visit, succeeds: boolean, isNew: boolean): boolean {
+function logIn(visit: Visit, succeeds: boolean): boolean {
   const { faker, person } = visit;
   think(visit, 4, 25);
   view(visit, '/login', 'Log in', 'account');
@@ -111,10 +111,11 @@ function logIn(visit: Visit, succeeds: boolean, isNew: boolean): boolean {
   think(visit, 5, 30);
   person.state.loggedIn = true;
   send(visit, { type: 'identify', traits: { ...person.traits, locale: person.locale } });
-  if (isNew && person.company !== undefined) {
+  if (person.state.logins === 0 && person.company !== undefined) {
     const { groupId, ...traits } = person.company;
     send(visit, { type: 'group', groupId, traits });
   }
+  person.state.logins++;
   track(visit, loginOf(faker));
   return true;
 }
@@ -131,7 +132,7 @@ function search(visit: Visit): Product[] {
 
 function click(visit: Visit, product: Product): void {
   think(visit, 2, 20);
-  track(visit, clickOf(product, `${SITE}${productPath(product)}`));
+  track(visit, clickOf(visit.faker, product, `${SITE}${productPath(product)}`));
   view(visit, productPath(product), product.name, 'product');
 }
 
@@ -180,8 +181,8 @@ function view(visit: Visit, path: string, title: string, category: string, searc
   visit.isFirstPage = false;
 }
 
-function track(visit: Visit, typed: TypedEvent): void {
-  send(visit, { type: 'track', event: typed.event, properties: typed.properties });
+function track(visit: Visit, planned: PlannedEvent): void {
+  send(visit, { type: 'track', event: planned.event, properties: planned.properties });
 }
 
 function send(

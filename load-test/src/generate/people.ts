@@ -1,4 +1,7 @@
+import type { BuiltInProperties } from '@sluice/contracts';
 import type { Faker } from '@faker-js/faker';
+
+type Currency = BuiltInProperties['Purchase']['currency'];
 
 export interface Device {
   kind: 'web' | 'ios' | 'android';
@@ -20,13 +23,15 @@ export interface Person {
   device: Device;
   locale: string;
   timezone: string;
-  currency: string;
+  currency: Currency;
   acquisition: Acquisition;
   /** How often this person comes, relative to the others: few come often, many seldom. */
   weight: number;
   state: {
     /** Logged in on this device: later sessions start identified. */
     loggedIn: boolean;
+    /** How often this person logged in so far. */
+    logins: number;
     /** The sessions so far. */
     sessions: number;
     /** End of the newest session, milliseconds since the epoch. */
@@ -37,7 +42,7 @@ export interface Person {
 interface Market {
   locale: string;
   timezone: string;
-  currency: string;
+  currency: Currency;
   share: number;
 }
 
@@ -135,7 +140,7 @@ function createPerson(faker: Faker, index: number, companies: readonly Company[]
       ACQUISITIONS.map(({ share, acquisition }) => ({ weight: share, value: acquisition })),
     ),
     weight: 1 / (1 + faker.number.float({ min: 0, max: 6 })),
-    state: { loggedIn: false, sessions: 0, busyUntilMs: 0 },
+    state: { loggedIn: false, logins: 0, sessions: 0, busyUntilMs: 0 },
   };
 }
 

@@ -15,7 +15,7 @@ export interface SendTrafficOptions {
   /** Gives each message the instant of its sending for a timestamp. */
   live: boolean;
   signal?: AbortSignal;
-  onProgress?(report: TrafficReport): void;
+  onProgress?: (report: TrafficReport) => void;
 }
 
 export interface TrafficReport {

@@ -1,3 +1,4 @@
+import { BUILT_IN_EVENTS, checkPlan, validateMessage } from '@sluice/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TrafficMessage } from './message.js';
@@ -57,11 +58,11 @@ describe('generateTraffic', () => {
     const messages = generate({ events: 20_000 });
     const people = (event: string): number =>
       new Set(messages.filter((message) => message.event === event).map((message) => message.messageId)).size;
-    const steps = ['search', 'click', 'video', 'purchase'].map(people);
+    const steps = ['Search', 'Click', 'Video', 'Purchase'].map(people);
     expect(steps).toEqual([...steps].sort((a, b) => b - a));
     expect(new Set(steps).size).toBe(4);
     expect(steps.at(-1)).toBeGreaterThan(0);
-    expect(people('login')).toBeGreaterThan(0);
+    expect(people('Login')).toBeGreaterThan(0);
   });
 
   it('keeps people anonymous until they log in, and has them identified from then on', () => {
@@ -75,7 +76,22 @@ describe('generateTraffic', () => {
       expect(theirs[0]?.userId).toBeUndefined();
     }
     const loggedOut = messages.filter((message) => message.userId === undefined);
-    expect(loggedOut.some((message) => message.event === 'purchase')).toBe(false);
+    expect(loggedOut.some((message) => message.event === 'Purchase')).toBe(false);
+  });
+
+  it('makes messages that the gateway accepts and track events that follow the built-in tracking plan', () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        for (const message of generate({ seed, events: 300 })) {
+          const sent: unknown = JSON.parse(JSON.stringify(message));
+          expect(validateMessage(sent, { receivedAtMs: END_MS, batchSentAtMs: END_MS })).toBeUndefined();
+          expect(checkPlan({}, sent)).toEqual([]);
+        }
+      }),
+      { numRuns: 20 },
+    );
+    const names = new Set(generate().map((message) => message.event));
+    expect(names).toEqual(new Set([undefined, ...Object.keys(BUILT_IN_EVENTS)]));
   });
 
   it('follows the day and the week: evenings over nights, weekends over Mondays', () => {

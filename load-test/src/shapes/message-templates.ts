@@ -1,3 +1,4 @@
+import type { TrafficMessage } from '../generate/message.js';
 import { generateTraffic } from '../generate/traffic.js';
 
 /** Messages without ids and times, ready to be filled in: fast enough for tens of thousands a second. */
@@ -31,7 +32,10 @@ export function createMessageTemplates(options: TemplateOptions): MessageTemplat
     startMs: SOME_MONDAY_MS,
     endMs: SOME_MONDAY_MS + WEEK_MS,
   });
-  for (const { messageId: _, timestamp: __, ...message } of traffic) {
+  for (const whole of traffic) {
+    const message: Partial<TrafficMessage> = { ...whole };
+    delete message.messageId;
+    delete message.timestamp;
     const renamed =
       options.event === undefined
         ? message

@@ -14,7 +14,7 @@ export interface NumberedLoadOptions {
   /** Share of the requests that are sent once more after they were accepted, half of them with another `sentAt`. */
   duplicateShare?: number;
   /** Called with the ids of each answer's accepted messages. */
-  onAccepted?(ids: readonly string[]): Promise<void>;
+  onAccepted?: (ids: readonly string[]) => Promise<void>;
   signal?: AbortSignal;
 }
 

@@ -13,12 +13,12 @@ function createVirtualTime() {
       new Promise<void>((wake) => sleepers.push({ atMs: nowMs + Math.max(0, delayMs), wake })),
     /** Plays until the work is done. */
     async play<T>(work: Promise<T>): Promise<T> {
-      let isDone = false;
-      const done = work.finally(() => (isDone = true));
+      const state = { isDone: false };
+      const done = work.finally(() => (state.isDone = true));
       for (;;) {
         for (let i = 0; i < 20; i++) await Promise.resolve();
         sleepers.sort((a, b) => a.atMs - b.atMs);
-        const next = isDone ? undefined : sleepers.shift();
+        const next = state.isDone ? undefined : sleepers.shift();
         if (next === undefined) return done;
         nowMs = next.atMs;
         next.wake();

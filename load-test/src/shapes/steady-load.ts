@@ -18,13 +18,20 @@ export interface LoadReport extends LoadTotals {
   worstLagMs: number;
 }
 
+export interface LoadProgress {
+  elapsedMs: number;
+  accepted: number;
+  eventsPerSecond: number;
+  latencyMs: LatencySummary;
+}
+
 export interface RunLoadOptions {
   load: NumberedLoad;
   schedule: Schedule;
   batchSize: number;
   maxInFlight: number;
   signal?: AbortSignal;
-  onProgress?(text: string): void;
+  onProgress?: (progress: LoadProgress) => void;
 }
 
 const PROGRESS_EVERY_MS = 500;
@@ -36,12 +43,13 @@ export async function runLoad(options: RunLoadOptions): Promise<LoadReport> {
   const serviceTime = createLatencyRecorder();
   const startedAt = performance.now();
   const progress = setInterval(() => {
-    const seconds = (performance.now() - startedAt) / 1_000;
-    options.onProgress?.(
-      `${schedule.description} · ${seconds.toFixed(0)} of ${(schedule.durationMs / 1_000).toFixed(0)} s · ` +
-        `${numberText(load.totals.accepted)} accepted (${numberText(Math.round(load.totals.accepted / seconds))}/s) · ` +
-        `${latencyText(latency.summary())}`,
-    );
+    const elapsedMs = performance.now() - startedAt;
+    options.onProgress?.({
+      elapsedMs,
+      accepted: load.totals.accepted,
+      eventsPerSecond: Math.round((load.totals.accepted / elapsedMs) * 1_000),
+      latencyMs: latency.summary(),
+    });
   }, PROGRESS_EVERY_MS);
   try {
     const run = await runOpenLoop({
@@ -67,6 +75,13 @@ export async function runLoad(options: RunLoadOptions): Promise<LoadReport> {
   } finally {
     clearInterval(progress);
   }
+}
+
+export function progressText({ elapsedMs, accepted, eventsPerSecond, latencyMs }: LoadProgress): string {
+  return (
+    `${(elapsedMs / 1_000).toFixed(0)} s · ${numberText(accepted)} accepted (${numberText(eventsPerSecond)}/s) · ` +
+    latencyText(latencyMs)
+  );
 }
 
 export function loadReportText(report: LoadReport): string {
