@@ -35,33 +35,38 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
   const writes = createConcurrencyLimit(MAX_WRITES);
   const idle: StatementSession[] = [];
   const running = new Set<Promise<unknown>>();
-  const closing = new AbortController();
+  const stops = new Set<AbortController>();
+  let isClosed = false;
 
-  async function execute(limit: ConcurrencyLimit, params: Statement): Promise<Uint8Array> {
-    const signal =
-      params.abort_signal === undefined
-        ? closing.signal
-        : AbortSignal.any([params.abort_signal, closing.signal]);
-    return new Promise((resolve, reject) => {
-      const abort = (): void => reject(abortError(params.abort_signal));
-      signal.addEventListener('abort', abort, { once: true });
-      limit
-        .run(() => start(params, signal), signal)
-        .then(resolve, (error: unknown) => reject(asClickHouseError(error)))
-        .finally(() => signal.removeEventListener('abort', abort));
-    });
+  async function execute(limit: ConcurrencyLimit, statement: Statement): Promise<Uint8Array> {
+    if (isClosed) throw closedError();
+    const stop = new AbortController();
+    const abort = (): void => stop.abort(new Error('The user aborted a request.'));
+    statement.abort_signal?.addEventListener('abort', abort, { once: true });
+    if (statement.abort_signal?.aborted === true) abort();
+    stops.add(stop);
+    try {
+      // The caller of an aborted statement is told at once; the engine takes a moment to stop.
+      return await new Promise((resolve, reject) => {
+        stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error), { once: true });
+        limit.run(() => start(statement, stop.signal), stop.signal).then(resolve, reject);
+      });
+    } catch (error) {
+      throw stop.signal.aborted ? error : asClickHouseError(error);
+    } finally {
+      stops.delete(stop);
+      statement.abort_signal?.removeEventListener('abort', abort);
+    }
   }
 
-  /** Settles when the engine is done with the statement, which for an aborted one is later than its caller is told. */
-  async function start(params: Statement, signal: AbortSignal): Promise<Uint8Array> {
+  async function start(statement: Statement, signal: AbortSignal): Promise<Uint8Array> {
     const id = randomUUID();
     const kill = (): void => void keep(killStatement(id));
     signal.addEventListener('abort', kill, { once: true });
-    const session = takeSession(params);
+    const session = takeSession(statement);
     try {
-      const bytes = await keep(session.run(params, id));
-      if (session.isReusable && idle.length < MAX_IDLE_SESSIONS && !closing.signal.aborted)
-        idle.push(session);
+      const bytes = await keep(session.run(statement, id));
+      if (session.isReusable && idle.length < MAX_IDLE_SESSIONS && !isClosed) idle.push(session);
       else session.close();
       return bytes;
     } catch (error) {
@@ -81,8 +86,8 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     return work;
   }
 
-  function takeSession(params: Statement): StatementSession {
-    const index = idle.findIndex((session) => !session.holdsParameterOf(params));
+  function takeSession(statement: Statement): StatementSession {
+    const index = idle.findIndex((session) => !session.holdsParameterOf(statement));
     return idle.splice(index, index === -1 ? 0 : 1)[0] ?? createStatementSession(engine.openSession());
   }
 
@@ -134,9 +139,10 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     },
     /** Waits for inserts that run, cancels the rest. */
     async close() {
-      if (closing.signal.aborted) return;
+      if (isClosed) return;
+      isClosed = true;
       await writes.run(() => Promise.resolve());
-      closing.abort(new Error('The ClickHouse connection is closed.'));
+      for (const stop of stops) stop.abort(closedError());
       while (running.size > 0) await Promise.allSettled(running);
       for (const session of idle.splice(0)) session.close();
       await engine.close();
@@ -239,8 +245,6 @@ function asClickHouseError(error: unknown): Error {
   return parsed;
 }
 
-function abortError(signal: AbortSignal | undefined): Error {
-  return signal?.aborted === true
-    ? new Error('The user aborted a request.', { cause: signal.reason })
-    : new Error('The ClickHouse connection is closed.');
+function closedError(): Error {
+  return new Error('The ClickHouse connection is closed.');
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -49,5 +49,12 @@ describe('lockDirectory', () => {
   it('is taken over when it was left half written', async () => {
     await writeFile(join(dir, 'process.lock'), '{"pi');
     await (await lockDirectory(dir)).release();
+  });
+
+  it('goes to exactly one of many who take it over at the same time', async () => {
+    await writeFile(join(dir, 'process.lock'), JSON.stringify({ pid: process.pid, startedAt: 'long ago' }));
+    const attempts = await Promise.allSettled(Array.from({ length: 30 }, () => lockDirectory(dir)));
+    expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await readdir(dir)).toEqual(['process.lock']);
   });
 });
