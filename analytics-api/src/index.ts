@@ -1,1 +1,2 @@
-export {};
+export { createAnalyticsApi, type AnalyticsApi, type AnalyticsApiOptions } from './app.js';
+export { DEFAULT_CONFIG, type AnalyticsApiConfig } from './api-context.js';

@@ -1,0 +1,72 @@
+import type { EventLog } from '@sluice/event-log';
+import type { HttpApp, KeyOwner, Logger } from '@sluice/service-kit';
+import type { FastifyReply } from 'fastify';
+import type { ReadCompleteness } from './freshness/completeness.js';
+import type { RunClickHouse, RunPostgres } from './query-port/run-query.js';
+
+/** What the routes work with. */
+export interface ApiContext {
+  runPostgres: RunPostgres;
+  runClickHouse: RunClickHouse;
+  readCompleteness: ReadCompleteness;
+  /** Name of a generation's database. */
+  database(generation: number): string;
+  log: EventLog;
+  logger: Logger;
+  config: AnalyticsApiConfig;
+  /** Aborts when the service stops: open streams end. */
+  stopping: AbortSignal;
+  now(): number;
+}
+
+export interface AnalyticsApiConfig {
+  /** Time for one answer, milliseconds. Default 10,000. */
+  queryTimeoutMs: number;
+  /** Time for one audit, milliseconds. Default 60,000. */
+  auditTimeoutMs: number;
+  /** Memory of one ClickHouse query, bytes. Default 1 GiB. */
+  queryMemoryBytes: number;
+  /** Requests a minute and key. Default 1,200. */
+  requestsPerMinute: number;
+  /** Live streams at once. Default 50. */
+  maxLiveStreams: number;
+  /** How often a live stream looks for new events, milliseconds. Default 300. */
+  livePollMs: number;
+  /** Quiet time after which a live stream sends a sign of life, milliseconds. Default 15,000. */
+  liveHeartbeatMs: number;
+  /** How often the audit of the last hour is taken for the metrics, milliseconds; 0 turns it off. Default 60,000. */
+  auditIntervalMs: number;
+  /** As Fastify's option. Default false. */
+  trustProxy: boolean | string;
+}
+
+export const DEFAULT_CONFIG: AnalyticsApiConfig = {
+  queryTimeoutMs: 10_000,
+  auditTimeoutMs: 60_000,
+  queryMemoryBytes: 1024 ** 3,
+  requestsPerMinute: 1_200,
+  maxLiveStreams: 50,
+  livePollMs: 300,
+  liveHeartbeatMs: 15_000,
+  auditIntervalMs: 60_000,
+  trustProxy: false,
+};
+
+/** The part of the app behind the keys. */
+export type ApiScope = Omit<HttpApp, 'readiness'>;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose key the request carries; set before any route of `/v1` runs. */
+    owner: KeyOwner;
+  }
+}
+
+/** Aborts when the client goes away before it has its answer. */
+export function disconnectSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableEnded) controller.abort();
+  });
+  return controller.signal;
+}

@@ -1,0 +1,118 @@
+import cors from '@fastify/cors';
+import type { EventLog } from '@sluice/event-log';
+import { createHttpApp, createKeyStore, type HttpApp, type Logger } from '@sluice/service-kit';
+import type { ClickHouse, Postgres } from '@sluice/warehouse';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Registry } from 'prom-client';
+import { authenticate } from './access/authenticate.js';
+import { limitRates } from './access/rate-limit.js';
+import { DEFAULT_CONFIG, type AnalyticsApiConfig, type ApiContext, type ApiScope } from './api-context.js';
+import { startAuditor } from './audit/auditor.js';
+import { createReadCompleteness } from './freshness/completeness.js';
+import { createRunClickHouse } from './query-port/clickhouse.js';
+import { createQueryMetrics } from './query-port/measured.js';
+import { createRunPostgres } from './query-port/postgres.js';
+import { registerAudit } from './routes/audit.js';
+import { registerDeadLetters } from './routes/dead-letters.js';
+import { registerEvents } from './routes/events.js';
+import { registerLive } from './routes/live.js';
+import { registerQuery } from './routes/query.js';
+import { registerReceipts } from './routes/receipts.js';
+import { registerStatus } from './routes/status.js';
+import { registerUsers } from './routes/users.js';
+
+export interface AnalyticsApiOptions {
+  postgres: Postgres;
+  clickhouse: ClickHouse;
+  /** Only asked where it ends: it may be open for reading alone. */
+  log: EventLog;
+  logger: Logger;
+  registry: Registry;
+  config?: Partial<AnalyticsApiConfig>;
+  now?: () => number;
+}
+
+export interface AnalyticsApi {
+  app: HttpApp;
+  /** Ends live streams, lets running answers finish, then closes. The stores stay open. */
+  stop(): Promise<void>;
+}
+
+const MAX_ROWS = 100_000;
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** The analytics API as an app that does not listen yet. */
+export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<AnalyticsApi> {
+  const { postgres, clickhouse, log, logger, registry, now = Date.now } = options;
+  const config = { ...DEFAULT_CONFIG, ...options.config };
+  const stopping = new AbortController();
+  const measured = createQueryMetrics(registry);
+  const limits = { timeoutMs: config.queryTimeoutMs, maxRows: MAX_ROWS };
+  const runPostgres = measured('postgres', createRunPostgres(postgres.pool, limits));
+  const context: ApiContext = {
+    runPostgres,
+    runClickHouse: measured(
+      'clickhouse',
+      createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
+    ),
+    readCompleteness: createReadCompleteness(runPostgres, log),
+    database: (generation) => clickhouse.database(generation),
+    log,
+    logger,
+    config,
+    stopping: stopping.signal,
+    now,
+  };
+
+  const app = await createHttpApp({
+    log: logger,
+    registry,
+    title: 'Sluice analytics API',
+    description: 'Answers questions about events. Every answer says through which instant it is complete.',
+    version: '1',
+    bodyLimit: MAX_BODY_BYTES,
+    trustProxy: config.trustProxy,
+  });
+  app.readiness.add('postgres', () => postgres.pool.query('select 1'));
+  app.readiness.add('clickhouse', async () => {
+    const pong = await clickhouse.client.ping();
+    if (!pong.success) throw pong.error;
+  });
+  app.readiness.add('event log', () => log.ping());
+
+  // Keys open the API, not cookies, so that every site may ask; a key can be bound to its own origins.
+  await app.register(cors, {
+    origin: true,
+    methods: ['GET', 'POST'],
+    allowedHeaders: ['authorization', 'content-type', 'last-event-id'],
+    exposedHeaders: ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'],
+    maxAge: 86_400,
+  });
+  const keys = createKeyStore({ pool: postgres.pool });
+  await app.register(async (instance) => {
+    const scope: ApiScope = instance.withTypeProvider<ZodTypeProvider>();
+    scope.decorateRequest('owner');
+    scope.addHook('onRequest', async (request) => {
+      request.owner = await authenticate(request, keys);
+    });
+    await limitRates(scope, config.requestsPerMinute);
+    registerQuery(scope, context);
+    registerEvents(scope, context);
+    registerUsers(scope, context);
+    registerReceipts(scope, context);
+    registerAudit(scope, context);
+    registerLive(scope, context);
+    registerDeadLetters(scope, context);
+    registerStatus(scope, context);
+  });
+  const auditor = startAuditor(context, registry);
+
+  return {
+    app,
+    async stop() {
+      stopping.abort();
+      await auditor.stop();
+      await app.close();
+    },
+  };
+}
