@@ -23,7 +23,7 @@ export interface StartKafkaBrokerOptions extends ProvisionKafkaOptions {
   port?: number;
   /** Most heap, MiB. Default 384. */
   heapMb?: number;
-  /** Broker settings beside, or instead of, the kit's own. `{port}` in a value stands for the broker's port. */
+  /** Broker settings beside, or instead of, the kit's own. `{port}` and `{controllerPort}` in a value stand for the ports. */
   properties?: Readonly<Record<string, string>>;
   /** Arguments for the command that formats the storage, for example `--add-scram …`. */
   formatArguments?: readonly string[];
@@ -56,7 +56,10 @@ export async function startKafkaBroker(options: StartKafkaBrokerOptions = {}): P
   await writeFile(
     propertiesFile,
     Object.entries(properties)
-      .map(([name, value]) => `${name}=${value.replaceAll('{port}', String(port))}\n`)
+      .map(
+        ([name, value]) =>
+          `${name}=${value.replaceAll('{port}', String(port)).replaceAll('{controllerPort}', String(controllerPort))}\n`,
+      )
       .join(''),
   );
 
