@@ -1,3 +1,4 @@
+import { KafkaMissingError, startKafkaBroker } from '@sluice/event-log/testing';
 import { startEmbeddedPostgres } from '@sluice/warehouse';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,14 +14,41 @@ declare module 'vitest' {
   }
 }
 
+interface Engine {
+  stop(): Promise<void>;
+}
+
 /** The engines that the integration tests share: a real Postgres and a real Apache Kafka. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-tests-'));
-  const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
-  project.provide('postgresUrl', postgres.url);
-  project.provide('kafkaBrokers', process.env['KAFKA_BROKERS'] ?? null);
-  return async () => {
-    await postgres.stop();
+  const engines: Engine[] = [];
+  const tearDown = async (): Promise<void> => {
+    for (const engine of engines.reverse()) await engine.stop();
     await rm(dir, { recursive: true, force: true });
   };
+  try {
+    const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
+    engines.push(postgres);
+    project.provide('postgresUrl', postgres.url);
+    project.provide('kafkaBrokers', await provideKafka(engines));
+    return tearDown;
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+}
+
+/** KAFKA_BROKERS where it is set, else a broker of our own; without either the Kafka tests cannot run, and say so. */
+async function provideKafka(engines: Engine[]): Promise<string | null> {
+  const given = process.env['KAFKA_BROKERS'] ?? '';
+  if (given !== '') return given;
+  try {
+    const broker = await startKafkaBroker();
+    engines.push(broker);
+    return broker.brokers;
+  } catch (error) {
+    if (!(error instanceof KafkaMissingError) || (process.env['CI'] ?? '') !== '') throw error;
+    process.stderr.write(`\nTHE KAFKA TESTS DO NOT RUN: ${error.message}\n\n`);
+    return null;
+  }
 }

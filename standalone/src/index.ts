@@ -1,1 +1,2 @@
-export {};
+export { EXAMPLE_QUERY, start, type StartOptions } from './commands/start.js';
+export { instancePath, readInstance, type Instance } from './instance-file.js';

@@ -1,0 +1,40 @@
+import { migrateClickHouse, migratePostgres, openClickHouse } from '@sluice/warehouse';
+import type { Command } from 'commander';
+import { embeddedDir } from '../store-urls.js';
+import { runningInstance, urlsOf, withPostgres } from './stores.js';
+
+/** `sluice migrate`: brings both stores to the schema of this version. */
+export function registerMigrate(program: Command): void {
+  program
+    .command('migrate')
+    .description(
+      'bring the schemas of Postgres and ClickHouse up to date; safe to run again and side by side',
+    )
+    .action(async (_flags: unknown, command: Command) => {
+      const urls = urlsOf(command);
+      if (embeddedDir(urls.clickhouse) !== undefined && (await runningInstance(command)) !== undefined) {
+        throw new Error(
+          'An instance is running on these embedded stores. It brings their schema up to date whenever it starts: restart it.',
+        );
+      }
+      await withPostgres(command, async ({ pool }) => {
+        const postgres = await migratePostgres(pool);
+        tell(`Postgres: ${summary(postgres.applied)}.`);
+        const clickhouse = await openClickHouse(urls.clickhouse);
+        try {
+          const { generation } = await migrateClickHouse(clickhouse, pool);
+          tell(`ClickHouse: up to date; answers are read from generation ${generation}.`);
+        } finally {
+          await clickhouse.close();
+        }
+      });
+    });
+}
+
+function summary(applied: readonly string[]): string {
+  return applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`;
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,67 @@
+import { readJob, rebuildRollups, requestJob } from '@sluice/pipeline';
+import { createLogger } from '@sluice/service-kit';
+import { migrateClickHouse, migratePostgres, openClickHouse, type Postgres } from '@sluice/warehouse';
+import type { Command } from 'commander';
+import { embeddedDir } from '../store-urls.js';
+import { printJson, runningInstance, urlsOf, withPostgres } from './stores.js';
+
+/** `sluice rebuild`: makes the rollups anew from the raw events and swaps them in while events keep coming. */
+export function registerRebuild(program: Command): void {
+  program
+    .command('rebuild')
+    .description('make the ClickHouse rollups anew from the raw events in Postgres, swapped in live')
+    .option('--no-wait', 'only ask a running pipeline for it')
+    .action(async (flags: { wait: boolean }, command: Command) => {
+      const urls = urlsOf(command);
+      const embeddedAndIdle =
+        embeddedDir(urls.clickhouse) !== undefined && (await runningInstance(command)) === undefined;
+      await withPostgres(command, async (postgres) => {
+        await migratePostgres(postgres.pool);
+        if (embeddedAndIdle) return rebuildHere(postgres, urls.clickhouse);
+        const jobId = await requestJob(postgres.pool, 'rebuild');
+        if (!flags.wait) return printJson({ jobId, state: 'queued' });
+        return followJob(postgres, jobId);
+      });
+    });
+}
+
+/** Nothing runs on the embedded stores: this process may open them. */
+async function rebuildHere(postgres: Postgres, clickhouseUrl: string): Promise<void> {
+  const clickhouse = await openClickHouse(clickhouseUrl);
+  try {
+    await migrateClickHouse(clickhouse, postgres.pool);
+    const result = await rebuildRollups({
+      postgres,
+      clickhouse,
+      logger: createLogger('rebuild', 'silent'),
+      onProgress: tellProgress,
+    });
+    process.stderr.write('\n');
+    printJson(result);
+  } finally {
+    await clickhouse.close();
+  }
+}
+
+async function followJob(postgres: Postgres, jobId: number): Promise<void> {
+  for (;;) {
+    const job = await readJob(postgres.pool, jobId);
+    if (job === undefined) throw new Error(`Job ${jobId} is gone.`);
+    if (job.state === 'failed') throw new Error(`The rebuild failed: ${job.error ?? 'no reason was noted'}`);
+    if (job.state === 'done') {
+      process.stderr.write('\n');
+      return printJson(job.progress);
+    }
+    if (job.state === 'queued') process.stderr.write('\rWaiting for a pipeline to take the job …');
+    else
+      tellProgress({
+        stage: String(job.progress['stage'] ?? 'starting'),
+        rows: Number(job.progress['rows'] ?? 0),
+      });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+function tellProgress(progress: { stage: string; rows: number }): void {
+  process.stderr.write(`\rRebuilding: ${progress.stage}, ${progress.rows} rows \u001b[K`);
+}

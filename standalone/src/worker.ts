@@ -1,0 +1,68 @@
+import { createAnalyticsApi } from '@sluice/analytics-api';
+import { openEventLog } from '@sluice/event-log';
+import { createPipeline } from '@sluice/pipeline';
+import {
+  createMetricsRegistry,
+  integerSetting,
+  runService,
+  serviceSettings,
+  storeSettings,
+} from '@sluice/service-kit';
+import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
+import { z } from 'zod';
+
+const settings = z.object({
+  ...serviceSettings,
+  ...storeSettings,
+  PORT: integerSetting(8002, { min: 1, max: 65_535 }).describe('Port of the analytics API.'),
+  GEOIP_PATH: z.string().optional().describe('MaxMind database (.mmdb); without it there is no geography.'),
+});
+
+/**
+ * Pipeline and analytics API in one process, because the embedded ClickHouse engine lives in exactly one: the pipeline
+ * writes into it, the API reads from it.
+ */
+await runService('worker', settings, async (config, { log }) => {
+  const closers: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.reverse()) await close();
+    closers.length = 0;
+  };
+  try {
+    const postgres = await openPostgres(config.POSTGRES_URL, {
+      max: 24,
+      applicationName: 'sluice worker',
+      onIdleError: (error) => log.warn({ err: error }, 'a connection to Postgres was lost'),
+    });
+    closers.push(() => postgres.close());
+    await migratePostgres(postgres.pool);
+    const clickhouse = await openClickHouse(config.CLICKHOUSE_URL);
+    closers.push(() => clickhouse.close());
+    await migrateClickHouse(clickhouse, postgres.pool);
+    const eventLog = await openEventLog(config.EVENT_LOG_URL);
+    closers.push(() => eventLog.close());
+    const registry = createMetricsRegistry();
+    const pipeline = await createPipeline({
+      postgres,
+      clickhouse,
+      log: eventLog,
+      logger: log.child({ part: 'pipeline' }),
+      registry,
+      config: { geographyPath: config.GEOIP_PATH },
+    });
+    closers.push(() => pipeline.stop());
+    const api = await createAnalyticsApi({
+      postgres,
+      clickhouse,
+      log: eventLog,
+      logger: log.child({ part: 'analytics-api' }),
+      registry,
+    });
+    closers.push(() => api.stop());
+    await api.app.listen({ host: config.HOST, port: config.PORT });
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+});
