@@ -25,6 +25,10 @@ export const ingestAnswerSchema = z.object({
     .string()
     .nullable()
     .describe('Point in the log after these messages, for `wait_for`; null while they are on disk.'),
+  warnings: z
+    .array(rejectionSchema)
+    .optional()
+    .describe('Accepted messages that do not follow the tracking plan of a project that only warns.'),
 });
 export type IngestAnswer = z.infer<typeof ingestAnswerSchema>;
 

@@ -1,0 +1,212 @@
+import {
+  deviceKeyOf,
+  encodeRecordMeta,
+  messageIdOf,
+  MESSAGE_LIMITS,
+  toStorableText,
+  type MessagesMeta,
+} from '@sluice/contracts';
+import { partitionOf, type NewRecord } from '@sluice/event-log';
+import type { ByteRange } from '../body/find-elements.js';
+import { isObject } from '../body/parse-body.js';
+import { createUuidV7 } from '../uuid-v7.js';
+import type { Submission, Verdict, Verdicts } from './judge.js';
+
+/** Whose messages they are and how they came. */
+export interface Origin {
+  projectId: number;
+  receivedAtMs: number;
+  ip: string | undefined;
+  userAgent: string | undefined;
+}
+
+/**
+ * The log records of a request: the accepted messages of each partition in one record, in the client's own bytes, and each
+ * rejected message in one of its own. When all messages go to one partition the record is the body as it came.
+ */
+export function buildRecords(
+  submission: Submission,
+  verdicts: Verdicts,
+  origin: Origin,
+  partitionCount: number,
+): NewRecord[] {
+  const records = acceptedRecords(submission, verdicts, origin, partitionCount);
+  for (const verdict of verdicts.rejected) {
+    records.push(rejectedRecord(submission, verdict, origin, partitionCount));
+  }
+  return records;
+}
+
+interface Group {
+  partition: number;
+  key: string;
+  indexes: number[];
+}
+
+function acceptedRecords(
+  submission: Submission,
+  { rejected }: Verdicts,
+  origin: Origin,
+  partitionCount: number,
+): NewRecord[] {
+  const { messages, shape } = submission;
+  const groups = groupByPartition(messages, rejected, origin.projectId, partitionCount);
+  const first = groups[0];
+  if (first === undefined) return [];
+  if (groups.length > 1) return groups.map((group) => sliceRecord(submission, group, origin));
+
+  const meta: MessagesMeta = { ...metaOf(origin), shape, count: first.indexes.length };
+  if (shape === 'single' && !hasType(messages[0])) meta.type = submission.around.impliedType;
+  if (rejected.length > 0) meta.skip = rejected.map(({ index }) => index);
+  const generatedIds = generateIds(messages, first.indexes, origin.receivedAtMs, (index) => index);
+  if (generatedIds !== undefined) meta.generatedIds = generatedIds;
+  return [
+    { partition: first.partition, key: first.key, headers: encodeRecordMeta(meta), value: submission.bytes },
+  ];
+}
+
+function groupByPartition(
+  messages: readonly unknown[],
+  rejected: readonly Verdict[],
+  projectId: number,
+  partitionCount: number,
+): Group[] {
+  const groups: Group[] = [];
+  let skipAt = 0;
+  let lastDevice: string | undefined;
+  let group: Group | undefined;
+  for (let index = 0; index < messages.length; index++) {
+    if (rejected[skipAt]?.index === index) {
+      skipAt++;
+      continue;
+    }
+    const device = deviceKeyOf(messages[index]);
+    if (device !== lastDevice || group === undefined) {
+      lastDevice = device;
+      const key = `${projectId}:${device}`;
+      const partition = partitionOf(key, partitionCount);
+      group = groups.find((known) => known.partition === partition);
+      if (group === undefined) {
+        group = { partition, key, indexes: [] };
+        groups.push(group);
+      }
+    }
+    group.indexes.push(index);
+  }
+  return groups;
+}
+
+function hasType(message: unknown): boolean {
+  return isObject(message) && message['type'] !== undefined && message['type'] !== null;
+}
+
+function metaOf({ projectId, receivedAtMs, ip, userAgent }: Origin) {
+  return {
+    kind: 'messages' as const,
+    projectId,
+    receivedAtMs,
+    ...(ip === undefined ? {} : { ip }),
+    ...(userAgent === undefined ? {} : { userAgent }),
+  };
+}
+
+/** Ids for the messages that have none; undefined when all have one. */
+function generateIds(
+  messages: readonly unknown[],
+  indexes: readonly number[],
+  receivedAtMs: number,
+  place: (index: number, position: number) => number,
+): Record<string, string> | undefined {
+  let ids: Record<string, string> | undefined;
+  for (let position = 0; position < indexes.length; position++) {
+    const index = indexes[position]!;
+    if (messageIdOf(messages[index]) !== undefined) continue;
+    ids ??= {};
+    ids[String(place(index, position))] = createUuidV7(receivedAtMs);
+  }
+  return ids;
+}
+
+const SHARED_MEMBERS = ['sentAt', 'context', 'integrations'];
+const COMMA = Buffer.from(',');
+const END = Buffer.from(']}');
+
+/** A batch body of one partition's messages, put together from slices of the client's bytes. */
+function sliceRecord(submission: Submission, group: Group, origin: Origin): NewRecord {
+  const { bytes, messages } = submission;
+  const { elements } = submission.ranges();
+  const parts: Buffer[] = [prefixOf(submission)];
+  group.indexes.forEach((index, position) => {
+    if (position > 0) parts.push(COMMA);
+    parts.push(sliceOf(bytes, elements[index]!));
+  });
+  parts.push(END);
+  const meta: MessagesMeta = { ...metaOf(origin), shape: 'batch', count: group.indexes.length };
+  const generatedIds = generateIds(
+    messages,
+    group.indexes,
+    origin.receivedAtMs,
+    (_index, position) => position,
+  );
+  if (generatedIds !== undefined) meta.generatedIds = generatedIds;
+  return {
+    partition: group.partition,
+    key: group.key,
+    headers: encodeRecordMeta(meta),
+    value: Buffer.concat(parts),
+  };
+}
+
+/** `{"sentAt":…,"context":…,"integrations":…,"batch":[` with what the body has of these. */
+function prefixOf({ bytes, ranges }: Submission): Buffer {
+  const { members } = ranges();
+  let prefix = '{';
+  for (const name of SHARED_MEMBERS) {
+    const range = members.get(name);
+    if (range !== undefined) prefix += `"${name}":${sliceOf(bytes, range).toString('utf8')},`;
+  }
+  return Buffer.from(`${prefix}"batch":[`);
+}
+
+function sliceOf(bytes: Buffer, { start, end }: ByteRange): Buffer {
+  return bytes.subarray(start, end);
+}
+
+function rejectedRecord(
+  submission: Submission,
+  { index, fault }: Verdict,
+  origin: Origin,
+  partitionCount: number,
+): NewRecord {
+  const message = submission.messages[index];
+  const key = `${origin.projectId}:${usableDevice(message)}`;
+  const messageId = usableMessageId(message);
+  const range = submission.ranges().elements[index]!;
+  return {
+    partition: partitionOf(key, partitionCount),
+    key,
+    headers: encodeRecordMeta({
+      ...metaOf(origin),
+      kind: 'rejected',
+      code: fault.code,
+      message: fault.message,
+      ...(fault.field === undefined ? {} : { field: fault.field }),
+      ...(messageId === null ? {} : { messageId }),
+      index,
+    }),
+    value: sliceOf(submission.bytes, range),
+  };
+}
+
+/** The device of a message that was rejected: any text may be there. */
+function usableDevice(message: unknown): string {
+  const device = deviceKeyOf(message);
+  return device.length <= MESSAGE_LIMITS.idLength ? toStorableText(device) : '';
+}
+
+/** The id of a message that was rejected; null when it has none that could name it. */
+export function usableMessageId(message: unknown): string | null {
+  const id = messageIdOf(message);
+  if (id === undefined || id.length > MESSAGE_LIMITS.messageIdLength) return null;
+  return toStorableText(id);
+}
