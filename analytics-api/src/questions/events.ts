@@ -52,11 +52,11 @@ export function askEvents(options: {
   // The person of an event is its user id where it has one: the index over persons finds it.
   bind('actor_id = {user:String} and user_id = {user:String}', 'user', filter.userId);
   bind('anonymous_id = {anonymous:String}', 'anonymous', filter.anonymousId);
-  bind('session_id = {session:UUID}', 'session', filter.sessionId);
+  bind('events.session_id = {session:UUID}', 'session', filter.sessionId);
   bind('actor_id in {actors:Array(String)}', 'actors', filter.actorIds);
   if (before !== undefined) {
     conditions.push(
-      `(timestamp, event_id) < (fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC'), {before_id:UUID})`,
+      `(timestamp, events.event_id) < (fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC'), {before_id:UUID})`,
     );
     params['before_ms'] = before.timestampMs;
     params['before_id'] = before.eventId;
