@@ -11,6 +11,7 @@ import {
 } from '@sluice/contracts';
 import { Pool } from 'undici';
 import type { z } from 'zod';
+import { wait } from './wait.js';
 
 export interface ApiClientOptions {
   url: string;
@@ -43,12 +44,18 @@ export interface CountQuestion {
   waitTimeoutMs?: number;
 }
 
+export interface FoundEvent {
+  messageId: string;
+  /** Whether Postgres has it, too. */
+  isRaw: boolean;
+}
+
 /** Questions to a running Sluice, asked as anybody can. Every method rejects with ApiError. */
 export interface ApiClient {
   /** Events of the last month and the coming two days. */
   count(question: CountQuestion): Promise<number>;
-  /** The messageId of every stored event of that name (null: of any), newest first. */
-  messageIds(event: string | null): AsyncGenerator<string, void, undefined>;
+  /** Every event that ClickHouse holds, newest first, by messageId. */
+  events(filter?: { event?: string; fromMs?: number }): AsyncGenerator<FoundEvent, void, undefined>;
   receipt(messageId: string): Promise<Receipt | undefined>;
   audit(): Promise<Audit>;
   status(): Promise<Status>;
@@ -69,8 +76,26 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const headers = { authorization: `Bearer ${options.readKey}`, 'content-type': 'application/json' };
 
   async function ask<S extends z.ZodType>(schema: S, path: string, body?: object): Promise<z.infer<S>> {
-    let status: number;
-    let text: string;
+    for (;;) {
+      const { status, retryAfter, text } = await exchange(path, body);
+      if (status === 200) return schema.parse(JSON.parse(text));
+      const problem = problemOf(text);
+      if (status !== 429) {
+        throw new ApiError(
+          `${path}: HTTP ${status} ${problem.code}: ${problem.message}`,
+          status,
+          problem.code,
+        );
+      }
+      // A key may only ask so often: whoever checks many events waits for its turn.
+      await wait((Number(retryAfter) || 1) * 1_000);
+    }
+  }
+
+  async function exchange(
+    path: string,
+    body: object | undefined,
+  ): Promise<{ status: number; retryAfter: string; text: string }> {
     try {
       const answer = await pool.request({
         method: body === undefined ? 'GET' : 'POST',
@@ -78,8 +103,11 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         headers,
         body: body === undefined ? null : JSON.stringify(body),
       });
-      status = answer.statusCode;
-      text = await answer.body.text();
+      return {
+        status: answer.statusCode,
+        retryAfter: String(answer.headers['retry-after'] ?? ''),
+        text: await answer.body.text(),
+      };
     } catch (error) {
       throw new ApiError(
         `The analytics API at ${options.url} does not answer: ${String(error)}`,
@@ -87,11 +115,6 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         'unanswered',
       );
     }
-    if (status !== 200) {
-      const problem = problemOf(text);
-      throw new ApiError(`${path}: HTTP ${status} ${problem.code}: ${problem.message}`, status, problem.code);
-    }
-    return schema.parse(JSON.parse(text));
   }
 
   return {
@@ -112,17 +135,18 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       // Null: not known to be zero yet. For a count of what is there, nothing is there.
       return answer.series[0]?.total ?? 0;
     },
-    async *messageIds(event) {
+    async *events({ event, fromMs } = {}) {
       let cursor: string | null = null;
       do {
         const parameters = new URLSearchParams({ limit: String(PAGE_SIZE) });
-        if (event !== null) parameters.set('event', event);
+        if (event !== undefined) parameters.set('event', event);
+        if (fromMs !== undefined) parameters.set('from', new Date(fromMs).toISOString());
         if (cursor !== null) parameters.set('cursor', cursor);
         const page: z.infer<typeof eventPageSchema> = await ask(
           eventPageSchema,
           `/v1/events?${parameters.toString()}`,
         );
-        for (const item of page.events) yield item.message_id;
+        for (const item of page.events) yield { messageId: item.message_id, isRaw: item.message !== null };
         cursor = page.next_cursor;
       } while (cursor !== null);
     },

@@ -7,9 +7,9 @@ import { steady } from '../shapes/schedule.js';
 import { progressText, runLoad } from '../shapes/steady-load.js';
 import { alignedLines, latencyText, numberText, reasonsText } from '../shapes/text.js';
 import { findTarget } from '../target/target.js';
-import { checkDelivery } from '../verify/check-delivery.js';
-import { checkReceipts, type ReceiptsReport } from '../verify/check-receipts.js';
-import { createRunIds } from '../verify/run-ids.js';
+import { checkDelivery, type DeliveryReport } from '../verify/check-delivery.js';
+import { readRun } from '../verify/id-file.js';
+import { createRunIds, type RunIds } from '../verify/run-ids.js';
 import { durationOption, integer, positive, positiveInteger, runCommand, share } from './run-command.js';
 
 interface Flags {
@@ -41,10 +41,7 @@ const program = new Command('verify-delivery')
   .option('--duplicates <share>', 'share of the requests to send a second time, 0 to 1', share, 0.1)
   .option('--users <n>', 'people behind the traffic', positiveInteger, 200)
   .option('--seed <n>', 'which people and visits', integer, 1)
-  .option(
-    '--ids <file>',
-    'send nothing: check the messageIds of this file, one a line, as "steady --ids" wrote them',
-  )
+  .option('--ids <file>', 'send nothing: check the messageIds that "steady --ids" noted in this file')
   .addOption(durationOption('--timeout <time>', 'how long it may take until everything is there', '2m'))
   .option('--url <url>', 'gateway (default: that of the running instance)')
   .option('--key <key>', 'write key (default: that of the running instance)')
@@ -57,15 +54,18 @@ await runCommand<Flags>(program, async (flags, context) => {
   const api = createApiClient({ url: target.apiUrl, readKey: target.readKey });
   try {
     if (flags.ids !== undefined) {
-      const report = await checkReceipts({
+      const run = await readRun(flags.ids);
+      const report = await checkDelivery({
         api,
-        file: flags.ids,
+        ...run,
+        watermark: '',
         timeoutMs: flags.timeout,
         signal: context.signal,
-        onProgress: (checked) => context.progress(`${numberText(checked)} receipts`),
+        onWaiting: (text) => context.progress(text),
       });
-      return { ok: report.exact, json: report, text: receiptsText(report) };
+      return { ok: report.exact, json: report, text: alignedLines(linesOf(report, run.ids)) };
     }
+    const startedAtMs = Date.now();
     const ids = createRunIds();
     const event = `delivery_check_${ids.run}`;
     const client = createGatewayClient({ url: target.gatewayUrl, writeKey: target.writeKey });
@@ -90,13 +90,13 @@ await runCommand<Flags>(program, async (flags, context) => {
         api,
         ids,
         event,
+        fromMs: startedAtMs,
         accepted: load.accepted,
         watermark: load.watermark(),
         timeoutMs: flags.timeout,
         signal: context.signal,
         onWaiting: (text) => context.progress(text),
       });
-      const nowMs = Date.now();
       return {
         ok: report.exact && report.accepted > 0 && sending.failed === 0,
         json: {
@@ -108,21 +108,12 @@ await runCommand<Flags>(program, async (flags, context) => {
         },
         text: alignedLines([
           ['event', event],
-          ['sent', `${numberText(sending.sent)}, and ${numberText(sending.forcedDuplicates)} requests twice`],
-          ['accepted', `${numberText(report.accepted)}${reasonsText(sending.reasons)}`],
-          ['stored', `${numberText(report.landed)}, found by their ids`],
           [
-            'counted',
-            `${numberText(report.rolledUp)} by the rollups, ${numberText(report.countedFromEvents)} from single events`,
+            'sent',
+            `${numberText(sending.sent)}, and ${numberText(sending.forcedDuplicates)} requests twice${reasonsText(sending.reasons)}`,
           ],
-          ['lost', `${numberText(report.lost)} ${namesOf(report.lostNumbers, (n) => ids.idOf(n, nowMs))}`],
-          [
-            'duplicated',
-            `${numberText(report.duplicated)} ${namesOf(report.duplicatedNumbers, (n) => ids.idOf(n, nowMs))}`,
-          ],
-          ['ledger', report.audited ? 'balances' : 'does NOT balance: see "sluice audit"'],
+          ...linesOf(report, ids),
           ['latency', latencyText(sending.latencyMs)],
-          ['verdict', report.exact ? 'every accepted event is stored once and counted once' : 'WRONG'],
         ]),
       };
     } finally {
@@ -133,20 +124,17 @@ await runCommand<Flags>(program, async (flags, context) => {
   }
 });
 
-/** The last two groups of the ids: what is the same in every form an id has. */
-function namesOf(numbers: readonly number[], idOf: (n: number) => string): string {
-  return numbers.length === 0 ? '' : `(ids ending in ${numbers.map((n) => idOf(n).slice(19)).join(', ')})`;
-}
-
-function receiptsText(report: ReceiptsReport): string {
-  const list = (ids: readonly string[]): string => (ids.length === 0 ? '' : ` (${ids.join(', ')})`);
-  return alignedLines([
-    ['ids', numberText(report.accepted)],
-    ['stored', numberText(report.landed)],
+function linesOf(report: DeliveryReport, ids: RunIds): (readonly [string, string])[] {
+  const named = (numbers: readonly number[]): string =>
+    // The last two groups are the same in every form an id has.
+    numbers.length === 0 ? '' : ` (ids ending in ${numbers.map((n) => ids.idOf(n, 0).slice(19)).join(', ')})`;
+  return [
+    ['accepted', numberText(report.accepted)],
+    ['stored', `${numberText(report.landed)}, found by their ids`],
     ['counted', numberText(report.rolledUp)],
-    ['lost', `${numberText(report.lost)}${list(report.lostIds)}`],
-    ['recognised', `${numberText(report.recognisedDuplicates)} further sends, not counted`],
+    ['lost', `${numberText(report.lost)}${named(report.lostNumbers)}`],
+    ['duplicated', `${numberText(report.duplicated)}${named(report.duplicatedNumbers)}`],
     ['ledger', report.audited ? 'balances' : 'does NOT balance: see "sluice audit"'],
-    ['verdict', report.exact ? 'every id is stored once and counted once' : 'WRONG'],
-  ]);
+    ['verdict', report.exact ? 'every accepted event is stored once and counted once' : 'WRONG'],
+  ];
 }

@@ -106,6 +106,7 @@ export async function runFaults(options: FaultsOptions): Promise<FaultsReport> {
       api,
       ids,
       event,
+      fromMs: startedAtMs,
       accepted: load.accepted,
       watermark: load.watermark(),
       timeoutMs: options.timeoutMs,

@@ -83,7 +83,7 @@ export function createNumberedLoad(options: NumberedLoadOptions): NumberedLoad {
     const batch = messageIds.map((id, i) => templates.fill(first + i, id, timestamp)).join(',');
     const body = `{"sentAt":"${timestamp}","batch":[${batch}]}`;
     totals.sent += messages;
-    totals.requests++;
+    const request = ++totals.requests;
     totals.bytes += Buffer.byteLength(body);
 
     const delivery = await deliverBody(body);
@@ -107,7 +107,7 @@ export function createNumberedLoad(options: NumberedLoadOptions): NumberedLoad {
     }
     await options.onAccepted?.(acceptedIds);
 
-    if (isChosen(totals.requests, duplicateShare)) {
+    if (isChosen(request, duplicateShare)) {
       totals.forcedDuplicates++;
       const later = new Date(nowMs + 1_234).toISOString();
       const sameBytes = totals.forcedDuplicates % 2 === 0;

@@ -55,7 +55,7 @@ export async function checkMessages(options: CheckMessagesOptions): Promise<Mess
 
 async function compareMessages(api: ApiClient, accepted: ReadonlySet<string>): Promise<MessagesReport> {
   const copies = new Map<string, number>();
-  for await (const id of api.messageIds(null)) copies.set(id, (copies.get(id) ?? 0) + 1);
+  for await (const { messageId } of api.events()) copies.set(messageId, (copies.get(messageId) ?? 0) + 1);
   const rolledUp = await api.count({ event: null });
   const single = await api.count({ event: null, source: 'raw' });
   const audit = await api.audit();

@@ -1,19 +1,27 @@
 import type { Tally } from './tally.js';
 
+/** What the stores hold of a run, by the numbers of its messages. */
+export interface Stored {
+  /** Rows in Postgres. */
+  raw: Tally;
+  /** Rows in ClickHouse. */
+  columnar: Tally;
+}
+
 export interface Comparison {
   /** Messages the gateway said it had accepted. */
   accepted: number;
-  /** Of those, how many are stored at least once. */
+  /** Of those, how many are stored in Postgres. */
   landed: number;
   /** What the rollups count. */
   rolledUp: number;
-  /** Accepted but not stored, plus stored but not counted. */
+  /** Accepted but missing in a store, plus stored but not counted. */
   lost: number;
   /** Copies stored beyond the first, plus counts beyond what is stored. */
   duplicated: number;
   /** Stored although no answer ever said so: its answer was lost and the client did not try again. Not a fault. */
   unconfirmed: number;
-  /** Numbers of the first messages that are lost or doubled in the store. */
+  /** Numbers of the first messages that are lost or doubled in a store. */
   lostNumbers: number[];
   duplicatedNumbers: number[];
 }
@@ -22,10 +30,10 @@ export interface Comparison {
 const NAMED = 20;
 
 /**
- * Compares what was accepted with what is stored and with what is counted, one by one. Everything equal means: each
+ * Compares what was accepted with what is stored, one by one, and with what is counted. Everything equal means: each
  * accepted message is stored once and counted once.
  */
-export function compareDelivery(accepted: Tally, stored: Tally, rolledUp: number): Comparison {
+export function compareDelivery(accepted: Tally, { raw, columnar }: Stored, rolledUp: number): Comparison {
   const result: Comparison = {
     accepted: accepted.distinct,
     landed: 0,
@@ -36,23 +44,25 @@ export function compareDelivery(accepted: Tally, stored: Tally, rolledUp: number
     lostNumbers: [],
     duplicatedNumbers: [],
   };
-  const end = Math.max(accepted.end, stored.end);
+  const end = Math.max(accepted.end, raw.end, columnar.end);
   for (let n = 0; n < end; n++) {
-    const copies = stored.countOf(n);
     const isAccepted = accepted.countOf(n) > 0;
-    if (isAccepted && copies === 0) {
+    const fewest = Math.min(raw.countOf(n), columnar.countOf(n));
+    const most = Math.max(raw.countOf(n), columnar.countOf(n));
+    if (isAccepted && raw.countOf(n) > 0) result.landed++;
+    if (!isAccepted && most > 0) result.unconfirmed++;
+    // What one store has, the other must have, accepted or not.
+    if (fewest === 0 && (isAccepted || most > 0)) {
       result.lost++;
       if (result.lostNumbers.length < NAMED) result.lostNumbers.push(n);
     }
-    if (isAccepted && copies > 0) result.landed++;
-    if (!isAccepted && copies > 0) result.unconfirmed++;
-    if (copies > 1) {
-      result.duplicated += copies - 1;
+    if (most > 1) {
+      result.duplicated += most - 1;
       if (result.duplicatedNumbers.length < NAMED) result.duplicatedNumbers.push(n);
     }
   }
-  result.lost += Math.max(0, stored.distinct - rolledUp);
-  result.duplicated += Math.max(0, rolledUp - stored.distinct);
+  result.lost += Math.max(0, columnar.distinct - rolledUp);
+  result.duplicated += Math.max(0, rolledUp - columnar.distinct);
   return result;
 }
 

@@ -1,6 +1,8 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { createInterface } from 'node:readline';
+import { instantOf, runOf, type RunIds } from './run-ids.js';
+import { createTally, type Tally } from './tally.js';
 
 /** Where accepted ids are noted, one a line. */
 export interface IdFile {
@@ -42,7 +44,23 @@ export function createIdFile(path: string): IdFile {
   };
 }
 
-export async function* readIdFile(path: string): AsyncGenerator<string, void, undefined> {
+/** What `steady --ids` wrote: the numbers of the messages of one run. */
+export async function readRun(path: string): Promise<{ ids: RunIds; accepted: Tally; fromMs: number }> {
+  const accepted = createTally();
+  let ids: RunIds | undefined;
+  let fromMs = Number.POSITIVE_INFINITY;
+  for await (const messageId of readIdFile(path)) {
+    ids ??= runOf(messageId);
+    const n = ids?.numberOf(messageId);
+    if (n === undefined) throw new Error(`${path}: ${messageId} is not the id of a message of one run.`);
+    accepted.add(n);
+    fromMs = Math.min(fromMs, instantOf(messageId));
+  }
+  if (ids === undefined) throw new Error(`${path} holds no ids.`);
+  return { ids, accepted, fromMs };
+}
+
+async function* readIdFile(path: string): AsyncGenerator<string, void, undefined> {
   const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
   for await (const line of lines) if (line !== '') yield line;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRunIds } from './run-ids.js';
+import { createRunIds, instantOf, runOf } from './run-ids.js';
 
 const run = fc.stringMatching(/^[0-9a-f]{9}$/);
 const number = fc.integer({ min: 0, max: 2 ** 40 - 1 });
@@ -13,7 +13,9 @@ describe('createRunIds', () => {
         const ids = createRunIds(name);
         const id = ids.idOf(n, instantMs);
         expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-        expect(Number.parseInt(id.replace('-', '').slice(0, 12), 16)).toBe(instantMs);
+        expect(instantOf(id)).toBe(instantMs);
+        expect(runOf(id)?.numberOf(id)).toBe(n);
+        expect(runOf(id)?.idOf(n, instantMs)).toBe(id);
         expect(ids.numberOf(id)).toBe(n);
         expect(ids.numberOf(`node-next-${instantMs}-${id}`)).toBe(n);
       }),

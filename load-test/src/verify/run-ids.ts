@@ -41,3 +41,16 @@ export function createRunIds(run = newRun()): RunIds {
 function newRun(): string {
   return randomBytes(5).toString('hex').slice(0, RUN_DIGITS);
 }
+
+/** The run that made an id; undefined when none did. */
+export function runOf(messageId: string): RunIds | undefined {
+  const match = /-7([0-9a-f]{3})-([89ab])([0-9a-f]{3})-([0-9a-f]{2})[0-9a-f]{10}$/.exec(messageId);
+  if (match === null) return undefined;
+  const [, first, variant, middle, last] = match;
+  return createRunIds(`${first}${variant}${middle}${last}`);
+}
+
+/** The instant in an id's time bits, milliseconds since the epoch. */
+export function instantOf(messageId: string): number {
+  return Number.parseInt(messageId.slice(-36).replace('-', '').slice(0, 12), 16);
+}

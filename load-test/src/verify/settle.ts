@@ -10,7 +10,7 @@ export interface SettleOptions {
   onWaiting?: (text: string) => void;
 }
 
-const POLL_MS = 250;
+const POLL_MS = 500;
 
 /**
  * Waits until nothing accepted is on its way any more: everything up to the watermark is part of answers, and no gateway
