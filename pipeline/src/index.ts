@@ -2,4 +2,18 @@ export { eventIdOf } from './decode/event-id.js';
 export { VERSION_SQL as identityVersionSql } from './land/identities.js';
 export { LogMismatchError } from './land/position.js';
 export type { OnStep, PipelineStep } from './land/steps.js';
+export {
+  replayDeadLetters,
+  type ReplayOptions,
+  type ReplayReport,
+} from './dead-letters/replay-dead-letters.js';
+export {
+  rebuildRollups,
+  RebuildRunningError,
+  type RebuildOptions,
+  type RebuildProgress,
+  type RebuildResult,
+} from './rebuild/rebuild-rollups.js';
+export { doUpkeep, type UpkeepConfig, type UpkeepOptions } from './upkeep/upkeep.js';
+export { readJob, requestJob, type Job, type JobKind } from './jobs/jobs.js';
 export { createPipeline, type Pipeline, type PipelineConfig, type PipelineOptions } from './pipeline.js';

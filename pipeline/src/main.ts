@@ -20,6 +20,12 @@ const settings = z.object({
   ),
   BATCH_MAX_RECORDS: integerSetting(5_000, { min: 1 }).describe('Records of a batch at most.'),
   BATCH_LINGER_MS: integerSetting(200).describe('How long a batch may wait to fill, milliseconds.'),
+  KEEP_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Raw events older than this many days are dropped; without it they are kept for good.'),
   GEOIP_PATH: z.string().optional().describe('A MaxMind database (.mmdb); without it there is no geography.'),
 });
 
@@ -41,6 +47,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     logger,
     registry,
     config: {
+      upkeep: { keepDays: config.KEEP_DAYS },
       maxRecords: config.BATCH_MAX_RECORDS,
       lingerMs: config.BATCH_LINGER_MS,
       geographyPath: config.GEOIP_PATH,

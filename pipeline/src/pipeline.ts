@@ -19,6 +19,9 @@ import { flushBatch } from './roll-up/flush-batch.js';
 import { startFlusher, type Flusher } from './roll-up/flusher.js';
 import { listPending, type PendingBatch } from './roll-up/pending-batch.js';
 import { checkPlan } from './tracking-plan.js';
+import { startUpkeep, type UpkeepConfig } from './upkeep/upkeep.js';
+import { startJobRunner } from './jobs/job-runner.js';
+import { rebuildRollups } from './rebuild/rebuild-rollups.js';
 
 export interface PipelineConfig {
   /** Consumer group in the log. Default `sluice-pipeline`. */
@@ -35,6 +38,7 @@ export interface PipelineConfig {
   maxBytesInMemory?: number;
   /** A MaxMind database (`.mmdb`). Without it there is no geography. */
   geographyPath?: string | undefined;
+  upkeep?: UpkeepConfig;
   /** Called after every step of every batch; tests end the process there. */
   onStep?: OnStep;
 }
@@ -184,6 +188,27 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     metrics.batchRows.observe(landing.landed);
   }
 
+  const upkeep = await startUpkeep({
+    pool,
+    clickhouse,
+    log,
+    logger,
+    ...(config.upkeep === undefined ? {} : { config: config.upkeep }),
+  });
+  const jobs = startJobRunner({
+    pool,
+    logger,
+    work: {
+      rebuild: async (report) => ({
+        ...(await rebuildRollups({
+          postgres,
+          clickhouse,
+          logger,
+          onProgress: (progress) => report({ ...progress }),
+        })),
+      }),
+    },
+  });
   const consumer: LogConsumer = await log.consume({
     group: config.group ?? 'sluice-pipeline',
     startAt,
@@ -216,6 +241,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     async stop() {
       await consumer.stop();
       await Promise.all([...owned.keys()].map(disown));
+      await jobs.stop();
+      await upkeep.stop();
       await keeper.stop();
     },
   };

@@ -27,7 +27,10 @@ export interface PlanViolation {
   message: string;
 }
 
-export interface EnrichedMessage extends DecodedMessage {
+export interface EnrichedMessage {
+  decoded: DecodedMessage;
+  /** The message as it is stored, the project's IP policy applied. */
+  message: JsonObject;
   enrichment: Enrichment;
   campaign: string | undefined;
   /** Id of the session that the client named, as a UUID. */
@@ -71,7 +74,7 @@ export function enrich(
     if (violations.length > 0) enrichment.violations = violations.slice(0, MAX_VIOLATIONS);
   }
   return {
-    ...decoded,
+    decoded,
     message: withoutAddress(decoded.message, context, project),
     enrichment,
     campaign: campaignOf(acquisition),

@@ -9,10 +9,11 @@ import {
   type RecordAccount,
 } from '../decode/decode-record.js';
 import { objectAt, type JsonObject } from '../decode/json.js';
-import { enrich, type EnrichmentTools } from '../enrich/enrich.js';
+import { enrich, type EnrichedMessage, type EnrichmentTools } from '../enrich/enrich.js';
 import { createLineBuffer, type LineBuffer, type Span } from '../line-buffer.js';
 import { encodeClickHouseRow } from '../roll-up/clickhouse-row.js';
 import { encodeRawLine } from './raw-line.js';
+import type { RawRow } from './raw-row.js';
 
 /**
  * What landing needs of a message besides its lines. The message itself is gone by then: its lines for both databases are
@@ -124,28 +125,29 @@ function prepare(
   tools: EnrichmentTools,
 ): PreparedMessage | undefined {
   try {
-    const message = enrich(decoded, project, tools);
-    const rawLine = encodeRawLine(batchId, message);
-    const rollupLine = encodeClickHouseRow(batchId, { ...message, sessionId: null });
+    const enriched = enrich(decoded, project, tools);
+    const { enrichment, message } = enriched;
+    const rawLine = encodeRawLine(batchId, enriched);
+    const rollupLine = encodeClickHouseRow(batchId, rawRowOf(enriched));
     return {
-      projectId: message.projectId,
-      eventId: message.eventId,
-      messageId: message.messageId,
-      type: message.type,
-      event: message.event,
-      anonymousId: message.anonymousId,
-      userId: message.userId,
-      previousId: message.previousId,
-      deviceId: message.deviceId,
-      receivedAtMs: message.receivedAtMs,
-      timestampMs: message.timestampMs,
-      campaign: message.campaign,
-      namedSessionId: message.namedSessionId,
-      revenue: message.enrichment.revenue,
-      currency: message.enrichment.currency,
-      traits: message.type === 'identify' ? objectAt(message.message, 'traits') : undefined,
-      offset: message.offset,
-      recordIndex: message.recordIndex,
+      projectId: decoded.projectId,
+      eventId: decoded.eventId,
+      messageId: decoded.messageId,
+      type: decoded.type,
+      event: decoded.event,
+      anonymousId: decoded.anonymousId,
+      userId: decoded.userId,
+      previousId: decoded.previousId,
+      deviceId: decoded.deviceId,
+      receivedAtMs: decoded.receivedAtMs,
+      timestampMs: decoded.timestampMs,
+      campaign: enriched.campaign,
+      namedSessionId: enriched.namedSessionId,
+      revenue: enrichment.revenue,
+      currency: enrichment.currency,
+      traits: decoded.type === 'identify' ? objectAt(message, 'traits') : undefined,
+      offset: decoded.offset,
+      recordIndex: decoded.recordIndex,
       rawLine: { start: rawLines.append(rawLine), end: rawLines.length },
       rollupLine: { start: rollupLines.append(rollupLine), end: rollupLines.length },
     };
@@ -153,6 +155,24 @@ function prepare(
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/** The row that a message becomes, but for its session. */
+function rawRowOf({ decoded, enrichment, message }: EnrichedMessage): RawRow {
+  return {
+    projectId: decoded.projectId,
+    eventId: decoded.eventId,
+    receivedAtMs: decoded.receivedAtMs,
+    timestampMs: decoded.timestampMs,
+    type: decoded.type,
+    event: decoded.event,
+    messageId: decoded.messageId,
+    anonymousId: decoded.anonymousId,
+    userId: decoded.userId,
+    sessionId: null,
+    enrichment,
+    message,
+  };
 }
 
 /** The dead letter of a message that decoded well but cannot be landed. */

@@ -15,12 +15,12 @@ const SEQ_WIDTH = 9;
 const UNKNOWN_START = encodeRawStart(0, NIL_UUID);
 
 /** A message as a line of COPY, its start to be overwritten with `encodeRawStart`. */
-export function encodeRawLine(batchId: number, message: EnrichedMessage): string {
+export function encodeRawLine(batchId: number, { decoded, enrichment, message }: EnrichedMessage): string {
   return (
-    `${UNKNOWN_START}${batchId}\t${message.projectId}\t${message.eventId}\t` +
-    `${encodeTime(message.receivedAtMs)}+00\t${encodeTime(message.timestampMs)}+00\t${message.type}\t` +
-    `${encodeText(message.event)}\t${encodeText(message.messageId)}\t${encodeText(message.anonymousId)}\t` +
-    `${encodeText(message.userId)}\t${encodeJson(JSON.stringify(message.enrichment))}\t` +
-    `${encodeJson(JSON.stringify(message.message))}\n`
+    `${UNKNOWN_START}${batchId}\t${decoded.projectId}\t${decoded.eventId}\t` +
+    `${encodeTime(decoded.receivedAtMs)}+00\t${encodeTime(decoded.timestampMs)}+00\t${decoded.type}\t` +
+    `${encodeText(decoded.event)}\t${encodeText(decoded.messageId)}\t${encodeText(decoded.anonymousId)}\t` +
+    `${encodeText(decoded.userId)}\t${encodeJson(JSON.stringify(enrichment))}\t` +
+    `${encodeJson(JSON.stringify(message))}\n`
   );
 }

@@ -54,7 +54,6 @@ export function encodeClickHouseRow(batchId: number, row: RawRow): string {
   const { enrichment: found, message } = row;
   const context = objectAt(message, 'context');
   const page = pageOf(row, context);
-  const text = (value: string | undefined): string => (value === undefined ? '' : encodeText(value));
   return (
     `${row.sessionId ?? NIL_UUID}\t${batchId}\t${row.projectId}\t${row.eventId}\t` +
     `${encodeTime(row.receivedAtMs)}\t${encodeTime(row.timestampMs)}\t` +
@@ -62,13 +61,17 @@ export function encodeClickHouseRow(batchId: number, row: RawRow): string {
     `${encodeText(row.userId ?? '')}\t${encodeText(row.userId ?? row.anonymousId ?? '')}\t${encodeText(groupOf(message))}\t` +
     `${found.bot === true ? 1 : 0}\t${encodeProperties(row)}\t` +
     `${encodeText(page.url)}\t${encodeText(page.path)}\t${encodeText(page.title)}\t` +
-    `${text(found.referrer)}\t${text(found.referrerDomain)}\t${text(found.channel)}\t` +
-    `${text(found.utmSource)}\t${text(found.utmMedium)}\t${text(found.utmCampaign)}\t${text(found.utmTerm)}\t${text(found.utmContent)}\t` +
-    `${text(found.browser)}\t${text(found.browserVersion)}\t${text(found.os)}\t${text(found.osVersion)}\t${text(found.device)}\t` +
-    `${text(found.country)}\t${text(found.region)}\t${text(found.city)}\t` +
+    `${optional(found.referrer)}\t${optional(found.referrerDomain)}\t${optional(found.channel)}\t` +
+    `${optional(found.utmSource)}\t${optional(found.utmMedium)}\t${optional(found.utmCampaign)}\t${optional(found.utmTerm)}\t${optional(found.utmContent)}\t` +
+    `${optional(found.browser)}\t${optional(found.browserVersion)}\t${optional(found.os)}\t${optional(found.osVersion)}\t${optional(found.device)}\t` +
+    `${optional(found.country)}\t${optional(found.region)}\t${optional(found.city)}\t` +
     `${encodeText(textAt(context, 'locale'))}\t${encodeText(textAt(objectAt(context, 'library'), 'name'))}\t` +
-    `${found.revenue ?? '\\N'}\t${text(found.currency)}\n`
+    `${found.revenue ?? '\\N'}\t${optional(found.currency)}\n`
   );
+}
+
+function optional(value: string | undefined): string {
+  return value === undefined ? '' : encodeText(value);
 }
 
 /** What the properties column holds: a message's properties, or the traits of an identify or group. */
