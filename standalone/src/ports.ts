@@ -11,10 +11,14 @@ export async function requireFreePort(host: string, port: number, flag: string):
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EADDRINUSE') {
-      throw new Error(`Port ${port} is taken. Stop what listens there, or choose another with ${flag}.`);
+      throw new Error(`Port ${port} is taken. Stop what listens there, or choose another with ${flag}.`, {
+        cause: error,
+      });
     }
     if (code === 'EACCES')
-      throw new Error(`Port ${port} may not be used by this user; choose another with ${flag}.`);
+      throw new Error(`Port ${port} may not be used by this user; choose another with ${flag}.`, {
+        cause: error,
+      });
     throw error;
   } finally {
     await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { z } from 'zod';
 
 export interface SupervisedProcessOptions {
   name: string;
@@ -89,13 +90,24 @@ function relay(child: ChildProcess, log: WriteStream, options: SupervisedProcess
 
 function noticeOf(line: string): string | undefined {
   if (line.trim() === '') return undefined;
-  let entry: { level?: unknown; msg?: unknown; err?: { message?: unknown } };
+  const entry = logEntry.safeParse(parsed(line));
+  if (!entry.success) return line;
+  const { level, msg, err } = entry.data;
+  if (level < 40) return undefined;
+  return `${msg ?? line}${err?.message === undefined ? '' : `: ${err.message}`}`;
+}
+
+/** A line of the services' logs: numbers as pino gives them to levels. */
+const logEntry = z.object({
+  level: z.number(),
+  msg: z.string().optional(),
+  err: z.object({ message: z.string().optional() }).optional(),
+});
+
+function parsed(line: string): unknown {
   try {
-    entry = JSON.parse(line) as typeof entry;
+    return JSON.parse(line);
   } catch {
-    return line;
+    return undefined;
   }
-  if (typeof entry.level !== 'number' || entry.level < 40) return undefined;
-  const cause = entry.err?.message === undefined ? '' : `: ${String(entry.err.message)}`;
-  return `${String(entry.msg ?? line)}${cause}`;
 }

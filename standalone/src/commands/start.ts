@@ -4,6 +4,7 @@ import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readInstance, writeInstance, type Instance } from '../instance-file.js';
+import { awaitLeftovers } from '../leftovers.js';
 import { requireFreePort } from '../ports.js';
 import { superviseProcess, type SupervisedProcess } from '../supervised-process.js';
 import { embeddedDir, storeUrls, type StoreUrls } from '../store-urls.js';
@@ -30,7 +31,8 @@ const LARGEST_LOG_BYTES = 32 * 1024 * 1024;
  * ends. Killed at any moment, a next start goes on where the stores and the log are.
  */
 export async function start(options: StartOptions): Promise<void> {
-  const { dataDir, host, print, signal } = options;
+  const { dataDir, host, signal } = options;
+  const print = (line: string): void => options.print(line);
   const lock = await lockDirectory(dataDir);
   const running: { stop(): Promise<void> }[] = [];
   const stopAll = async (): Promise<void> => {
@@ -38,6 +40,7 @@ export async function start(options: StartOptions): Promise<void> {
     running.length = 0;
   };
   try {
+    await awaitLeftovers(await readInstance(dataDir), print);
     await requireFreePort(host, options.gatewayPort, '--gateway-port');
     await requireFreePort(host, options.apiPort, '--api-port');
     const urls = storeUrls(dataDir, options.environment);
@@ -229,7 +232,7 @@ async function prepareInstance(
 /** Polls until the address answers 200; false when the signal aborts first. */
 async function untilReady(url: string, signal: AbortSignal): Promise<boolean> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
-  let last = 'no answer yet';
+  let last: string;
   while (!signal.aborted) {
     try {
       const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
