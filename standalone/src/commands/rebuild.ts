@@ -17,10 +17,13 @@ export function registerRebuild(program: Command): void {
         embeddedDir(urls.clickhouse) !== undefined && (await runningInstance(command)) === undefined;
       await withPostgres(command, async (postgres) => {
         await migratePostgres(postgres.pool);
-        if (embeddedAndIdle) return rebuildHere(postgres, urls.clickhouse);
+        if (embeddedAndIdle) {
+          await rebuildHere(postgres, urls.clickhouse);
+          return;
+        }
         const jobId = await requestJob(postgres.pool, 'rebuild');
-        if (!flags.wait) return printJson({ jobId, state: 'queued' });
-        return followJob(postgres, jobId);
+        if (flags.wait) await followJob(postgres, jobId);
+        else printJson({ jobId, state: 'queued' });
       });
     });
 }
@@ -50,18 +53,17 @@ async function followJob(postgres: Postgres, jobId: number): Promise<void> {
     if (job.state === 'failed') throw new Error(`The rebuild failed: ${job.error ?? 'no reason was noted'}`);
     if (job.state === 'done') {
       process.stderr.write('\n');
-      return printJson(job.progress);
+      printJson(job.progress);
+      return;
     }
     if (job.state === 'queued') process.stderr.write('\rWaiting for a pipeline to take the job …');
-    else
-      tellProgress({
-        stage: String(job.progress['stage'] ?? 'starting'),
-        rows: Number(job.progress['rows'] ?? 0),
-      });
+    else tellProgress(job.progress);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
-function tellProgress(progress: { stage: string; rows: number }): void {
-  process.stderr.write(`\rRebuilding: ${progress.stage}, ${progress.rows} rows \u001b[K`);
+function tellProgress(progress: { stage?: unknown; rows?: unknown }): void {
+  const stage = typeof progress.stage === 'string' ? progress.stage : 'starting';
+  const rows = typeof progress.rows === 'number' ? progress.rows : 0;
+  process.stderr.write(`\rRebuilding: ${stage}, ${rows} rows \u001b[K`);
 }
