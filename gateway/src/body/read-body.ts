@@ -95,6 +95,8 @@ export function readBody(
   }
 
   function onEnd(): void {
+    // The whole body is here: the source may close while the decoder still works.
+    source.off('close', onLost);
     if (stream !== undefined) stream.end();
     else if (head.length > 0) fail(new SluiceError('invalid_encoding'));
     else succeed();
