@@ -7,6 +7,7 @@ import {
   type TestClickHouse,
   type TestDatabase,
 } from '@sluice/warehouse/testing';
+import type { ClickHouse } from '@sluice/warehouse';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,9 @@ export interface Stores {
   projectId: number;
   close(): Promise<void>;
 }
+
+/** What it takes to ask both databases. */
+export type Reading = Pick<Stores, 'postgres'> & { clickhouse: ClickHouse };
 
 /** Fresh stores: a database of their own, an embedded ClickHouse and an embedded log of two partitions. */
 export async function openStores(postgresUrl: string, logUrl?: string): Promise<Stores> {
@@ -84,7 +88,7 @@ export function recordOf(
 }
 
 /** Resolves when all that the log holds now is landed and rolled up. */
-export async function caughtUp(stores: Stores, deadlineMs = 60_000): Promise<void> {
+export async function caughtUp(stores: Pick<Stores, 'postgres' | 'log'>, deadlineMs = 60_000): Promise<void> {
   const ends = await stores.log.endOffsets();
   await eventually(async () => {
     const found = await stores.postgres.pool.query<{ partition: number; next_offset: number }>(
@@ -119,7 +123,7 @@ export async function count(stores: Pick<Stores, 'postgres'>, from: string): Pro
 }
 
 /** Rows of a ClickHouse query; `{db}` is the live generation. */
-export async function ask<T>(stores: Stores, sql: string): Promise<T[]> {
+export async function ask<T>(stores: Reading, sql: string): Promise<T[]> {
   const found = await stores.postgres.pool.query<{ generation: number }>(
     `select generation from rollup_generations where state = 'live'`,
   );
@@ -149,7 +153,7 @@ export interface Balance {
 }
 
 /** Everything that must agree. */
-export async function readBalance(stores: Stores): Promise<Balance> {
+export async function readBalance(stores: Reading): Promise<Balance> {
   const ledger = await stores.postgres.pool.query<Record<string, number>>(
     `select coalesce(sum(logged), 0)::int as logged, coalesce(sum(landed), 0)::int as landed,
        coalesce(sum(duplicates), 0)::int as duplicates, coalesce(sum(dead_lettered), 0)::int as dead from ledger`,
