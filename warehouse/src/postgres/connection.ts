@@ -1,4 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
+import { DirectoryInUseError } from '../embedded/directory-lock.js';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../embedded/embedded-postgres.js';
 
 export interface Postgres {
@@ -34,24 +36,45 @@ function parseSafeInteger(text: string): number {
   return value;
 }
 
+/** How long to wait for a server that another process is starting. */
+const ATTACH_TIMEOUT_MS = 90_000;
+
 /**
  * Opens Postgres: `postgres://…` (TLS by `?sslmode=`), or `embedded:DIR`, which uses the server that runs there or starts
  * one.
+ * @throws Error, with a text for people, when the server does not answer or does not start.
  */
 export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<Postgres> {
   if (!url.startsWith('embedded:')) return openPool(url, options);
-  const dataDir = url.slice('embedded:'.length);
-  const running = await findEmbeddedPostgres(dataDir);
-  if (running !== undefined) return openPool(running, options);
-  const server = await startEmbeddedPostgres({ dataDir });
-  const opened = await openPool(server.url, options);
-  return {
-    ...opened,
-    async close() {
-      await opened.close();
-      await server.stop();
-    },
-  };
+  const server = await startOrAttach(url.slice('embedded:'.length));
+  try {
+    const opened = await openPool(server.url, options);
+    return {
+      ...opened,
+      async close() {
+        await opened.close();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+async function startOrAttach(dataDir: string): Promise<{ url: string; stop(): Promise<void> }> {
+  const deadline = Date.now() + ATTACH_TIMEOUT_MS;
+  for (;;) {
+    const running = await findEmbeddedPostgres(dataDir);
+    if (running !== undefined) return { url: running, stop: () => Promise.resolve() };
+    try {
+      return await startEmbeddedPostgres({ dataDir });
+    } catch (error) {
+      // Another process is starting it, or stopping it.
+      if (!(error instanceof DirectoryInUseError) || Date.now() > deadline) throw error;
+      await wait(100);
+    }
+  }
 }
 
 async function openPool(url: string, options: PostgresOptions): Promise<Postgres> {
