@@ -24,7 +24,8 @@ export function readUserAgent(userAgent: string): UserAgentFacts {
   if (parsed.browser.name) facts.browser = parsed.browser.name;
   if (parsed.browser.version) facts.browserVersion = parsed.browser.version;
   if (parsed.os.name) facts.os = parsed.os.name;
-  const osVersion = parsed.os.versionName ?? parsed.os.version;
+  // Windows numbers its kernel; everyone else numbers the system.
+  const osVersion = parsed.os.name === 'Windows' ? parsed.os.versionName : parsed.os.version;
   if (osVersion) facts.osVersion = osVersion;
   if (parsed.platform.type) facts.device = parsed.platform.type;
   return facts;
