@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client';
 import { authenticate } from './access/authenticate.js';
 import { limitRates } from './access/rate-limit.js';
 import { DEFAULT_CONFIG, type AnalyticsApiConfig, type ApiContext, type ApiScope } from './api-context.js';
-import { startAuditor } from './audit/auditor.js';
+import { startAuditor, type Auditor } from './audit/auditor.js';
 import { createReadCompleteness } from './freshness/completeness.js';
 import { createRunClickHouse } from './query-port/clickhouse.js';
 import { createQueryMetrics } from './query-port/measured.js';
@@ -34,6 +34,7 @@ export interface AnalyticsApiOptions {
 
 export interface AnalyticsApi {
   app: HttpApp;
+  auditor: Pick<Auditor, 'runOnce'>;
   /** Ends live streams, lets running answers finish, then closes. The stores stay open. */
   stop(): Promise<void>;
 }
@@ -109,6 +110,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
 
   return {
     app,
+    auditor,
     async stop() {
       stopping.abort();
       await auditor.stop();

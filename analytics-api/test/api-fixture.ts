@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PoolClient } from 'pg';
 import { inject } from 'vitest';
 import { createAnalyticsApi, type AnalyticsApi, type AnalyticsApiConfig } from '../src/index.js';
 
@@ -22,6 +23,13 @@ export interface TestEvent {
   properties?: Record<string, unknown>;
   columns?: Record<string, string>;
   isBot?: boolean;
+}
+
+interface LandOptions {
+  /** Stays on its way to ClickHouse. */
+  pending?: boolean;
+  partition?: number;
+  toOffset?: number;
 }
 
 export interface Project {
@@ -66,15 +74,14 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
     );
   }
 
-  /** Lands a batch; it is rolled up, too, unless it shall stay pending. */
-  async function land(
+  async function landWithin(
+    client: PoolClient,
     projectId: number,
-    events: readonly TestEvent[],
-    options: { pending?: boolean; partition?: number; toOffset?: number } = {},
-  ): Promise<{ eventIds: string[]; batchId: number }> {
-    const rows = events.map(rowOf);
+    rows: ReturnType<typeof rowOf>[],
+    options: LandOptions,
+  ): Promise<number> {
     const { partition = 0, toOffset = 0 } = options;
-    const batch = await pool.query<{ batch_id: number }>(
+    const batch = await client.query<{ batch_id: number }>(
       `insert into batches (log_id, "partition", from_offset, to_offset, rows, state, received_from)
        values ($1, $2, $3, $4, $5, $6, $7) returning batch_id`,
       [
@@ -88,7 +95,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
       ],
     );
     const batchId = batch.rows[0]!.batch_id;
-    await pool.query(
+    await client.query(
       `insert into events (project_id, event_id, batch_id, batch_seq, received_at, "timestamp", type, event, message_id,
          anonymous_id, user_id, session_id, enrichment, message)
        select $1, event_id, $2, n, to_timestamp(received_ms / 1000.0), to_timestamp(timestamp_ms / 1000.0), type, event,
@@ -101,7 +108,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
         JSON.stringify(rows.map((row, n) => ({ n, ...row.stored, message: row.message }))),
       ],
     );
-    await pool.query(
+    await client.query(
       `insert into ledger as l (project_id, minute, log_id, "partition", logged, landed)
        select $1, date_bin('1 minute', received_at, 'epoch'), $3, $4, count(*), count(*)
        from events where batch_id = $2 group by 2
@@ -109,6 +116,25 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
        do update set logged = l.logged + excluded.logged, landed = l.landed + excluded.landed`,
       [projectId, batchId, log.id, partition],
     );
+    return batchId;
+  }
+
+  /** Lands a batch; it is rolled up, too, unless it shall stay pending. */
+  async function land(
+    projectId: number,
+    events: readonly TestEvent[],
+    options: LandOptions = {},
+  ): Promise<{ eventIds: string[]; batchId: number }> {
+    const rows = events.map(rowOf);
+    const client = await pool.connect();
+    let batchId: number;
+    try {
+      await client.query('begin');
+      batchId = await landWithin(client, projectId, rows, options);
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
     if (options.pending !== true) await rollUp(projectId, batchId, rows);
     return { eventIds: rows.map((row) => row.stored.event_id), batchId };
   }

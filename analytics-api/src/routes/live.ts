@@ -66,11 +66,15 @@ export function registerLive(app: ApiScope, context: ApiContext): void {
       stream.on('error', (error) => {
         if (!signal.aborted) logger.error({ err: error }, 'live stream failed');
       });
-      return reply
-        .header('content-type', 'text/event-stream; charset=utf-8')
-        .header('cache-control', 'no-store')
-        .header('x-accel-buffering', 'no')
-        .send(stream);
+      return (
+        reply
+          .header('content-type', 'text/event-stream; charset=utf-8')
+          .header('cache-control', 'no-store')
+          .header('x-accel-buffering', 'no')
+          // Kept alive, the connection would hold a shutdown up after the stream has ended.
+          .header('connection', 'close')
+          .send(stream)
+      );
     },
   );
 
