@@ -28,8 +28,8 @@ export interface LandingBenchOptions {
   partitions?: number;
   /** How often landing and COPY take turns; the medians count. Default 1. */
   rounds?: number;
-  /** Records of a batch at most. Default 100, 5,000 messages. */
-  maxRecords?: number;
+  /** Bytes of a batch at most. Default as the pipeline's. */
+  maxBytes?: number;
 }
 
 /** Named as the seconds that batches spent in it, all partitions together. */
@@ -60,7 +60,7 @@ export async function benchLanding(options: LandingBenchOptions = {}): Promise<L
 }
 
 async function runRound(options: LandingBenchOptions & { messages: number }): Promise<LandingBenchResult> {
-  const { messages, partitions = 4, maxRecords = 100 } = options;
+  const { messages, partitions = 4, maxBytes } = options;
   const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-landing-'));
   const postgres = await openPostgres(`embedded:${join(dir, 'postgres')}`, { max: 2 * partitions + 4 });
   const clickhouse = await openClickHouse(`embedded:${join(dir, 'clickhouse')}`);
@@ -80,7 +80,7 @@ async function runRound(options: LandingBenchOptions & { messages: number }): Pr
       log,
       logger: createLogger('bench', 'error'),
       registry,
-      config: { maxRecords, lingerMs: 50 },
+      config: { lingerMs: 50, ...(maxBytes === undefined ? {} : { maxBytes }) },
     });
     await rolledUp(postgres, messages);
     const landSeconds = (performance.now() - startedMs) / 1_000;
@@ -108,7 +108,11 @@ async function runRound(options: LandingBenchOptions & { messages: number }): Pr
   }
 }
 
-async function fillLog(log: EventLog, projectId: number, options: LandingBenchOptions & { messages: number }) {
+async function fillLog(
+  log: EventLog,
+  projectId: number,
+  options: LandingBenchOptions & { messages: number },
+) {
   const { messages, messagesPerRequest = 50, devices = 2_000 } = options;
   let made = 0;
   let records: NewRecord[] = [];
@@ -142,7 +146,7 @@ async function fillLog(log: EventLog, projectId: number, options: LandingBenchOp
 
 const USER_AGENT =
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36';
-const EVENTS = ['Product Viewed', 'Search', 'Click', 'Video', 'Purchase', 'Cart Viewed', 'Login', 'Page Scrolled'];
+const EVENTS = ['Product Viewed', 'Products Searched', 'Cart Viewed', 'Order Completed', 'Page Scrolled'];
 
 /** A message as analytics.js sends it, about 900 bytes. */
 function messageOf(device: string, n: number, nowMs: number): object {
@@ -157,7 +161,7 @@ function messageOf(device: string, n: number, nowMs: number): object {
     properties: {
       sku: `sku-${n % 500}`,
       price: (n % 90) + 0.99,
-      amount: (n % 90) + 0.99,
+      revenue: (n % 90) + 0.99,
       currency: 'EUR',
       position: n % 20,
       query: `running shoes ${n % 50}`,

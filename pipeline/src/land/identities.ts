@@ -56,8 +56,7 @@ async function saysSomethingNew(
 async function readIdentities(client: pg.ClientBase, projectId: number, ids: string[]): Promise<IdentityMap> {
   const found = await client.query<{ previous_id: string; user_id: string }>({
     name: 'read-identities',
-    text: `select i.previous_id, i.user_id from unnest($2::text[]) as wanted (previous_id)
-           join identities i on i.project_id = $1 and i.previous_id = wanted.previous_id`,
+    text: 'select previous_id, user_id from identities where project_id = $1 and previous_id = any ($2)',
     values: [projectId, ids],
   });
   return new Map(found.rows.map((row) => [row.previous_id, row.user_id]));
@@ -66,8 +65,7 @@ async function readIdentities(client: pg.ClientBase, projectId: number, ids: str
 async function readFollowers(client: pg.ClientBase, projectId: number, ids: string[]): Promise<IdentityMap> {
   const found = await client.query<{ previous_id: string; user_id: string }>({
     name: 'read-followers',
-    text: `select i.previous_id, i.user_id from unnest($2::text[]) as wanted (user_id)
-           join identities i on i.project_id = $1 and i.user_id = wanted.user_id`,
+    text: 'select previous_id, user_id from identities where project_id = $1 and user_id = any ($2)',
     values: [projectId, ids],
   });
   return new Map(found.rows.map((row) => [row.previous_id, row.user_id]));

@@ -69,7 +69,7 @@ export async function landBatch(
   rules: LandingRules,
   onStep: OnStep = () => undefined,
 ): Promise<Landing> {
-  await client.query('begin');
+  await client.query(BEGIN);
   try {
     const landing = await landWithin(client, range, prepared, rules, onStep);
     await client.query('commit');
@@ -88,13 +88,16 @@ export async function tryLanding(
   prepared: PreparedBatch,
   rules: LandingRules,
 ): Promise<void> {
-  await client.query('begin');
+  await client.query(BEGIN);
   try {
     await landWithin(client, range, prepared, rules, () => undefined);
   } finally {
     await rollBack(client);
   }
 }
+
+/** A plan made for thousands of ids takes longer to make than to run; one made once for all of them is as good. */
+const BEGIN = 'begin; set local plan_cache_mode = force_generic_plan; set local jit = off';
 
 /** A connection that cannot roll back is broken: the database has rolled back, and the pool drops it. */
 async function rollBack(client: pg.ClientBase): Promise<void> {
