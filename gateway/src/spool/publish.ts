@@ -33,13 +33,25 @@ export function startPublishing(options: {
     const { oldestReceiptMs, messages } = spool.state;
     try {
       if (oldestReceiptMs === undefined) {
-        await pool.query('delete from spools where gateway_id = $1', [gatewayId]);
+        // Kept as empty: what was drained is in the log, and may not be landed before `updated_at` is passed.
+        await pool.query(
+          'update spools set messages = 0, updated_at = now() where gateway_id = $1 and messages > 0',
+          [gatewayId],
+        );
         published = 'empty';
       } else {
+        // Never moved on while messages leave the spool one by one: those that left may not be landed either.
         await pool.query(
           `insert into spools (gateway_id, oldest_receipt_at, messages) values ($1, $2, $3)
            on conflict (gateway_id) do update
-           set oldest_receipt_at = excluded.oldest_receipt_at, messages = excluded.messages, updated_at = now()`,
+           set oldest_receipt_at = case
+                 when spools.messages > 0 or exists (
+                   select 1 from log_offsets o
+                   where o.complete_through is null or o.complete_through < spools.updated_at)
+                 then least(spools.oldest_receipt_at, excluded.oldest_receipt_at)
+                 else excluded.oldest_receipt_at
+               end,
+               messages = excluded.messages, updated_at = now()`,
           [gatewayId, new Date(oldestReceiptMs), messages],
         );
         published = 'filled';
