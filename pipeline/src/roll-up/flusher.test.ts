@@ -53,6 +53,24 @@ describe('startFlusher', () => {
     ]);
   });
 
+  it('lets more batches wait while ClickHouse is away, so that landing goes on', async () => {
+    let isAway = true;
+    const { options } = recording({
+      maxPending: 1,
+      maxPendingWhileFailing: 3,
+      flush: () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve()),
+    });
+    const flusher = startFlusher([], options);
+    flusher.enqueue(landed(1));
+    await flusher.waitForRoom(never);
+    flusher.enqueue(landed(2));
+    await flusher.waitForRoom(never);
+    flusher.enqueue(landed(3));
+    expect(flusher.pending).toBe(3);
+    isAway = false;
+    await flusher.drained();
+  });
+
   it('holds landing back while too many batches wait', async () => {
     let proceed: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (proceed = resolve));

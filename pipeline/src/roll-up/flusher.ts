@@ -23,13 +23,15 @@ export interface FlusherOptions {
   ) => Promise<void> | void;
   /** Batches that may wait before landing has to. */
   maxPending: number;
+  /** The same while flushing fails: landing goes on without ClickHouse. Default `maxPending`. */
+  maxPendingWhileFailing?: number;
   /** Bytes of waiting batches that are kept in memory; batches beyond are read from Postgres again. */
   maxBytesInMemory: number;
 }
 
 export interface Flusher {
   enqueue(batch: LandedBatch): void;
-  /** Resolves when fewer than `maxPending` batches wait, or `signal` aborts. */
+  /** Resolves when there is room for another batch, or `signal` aborts. */
   waitForRoom(signal: AbortSignal): Promise<void>;
   /** Resolves when nothing waits. */
   drained(): Promise<void>;
@@ -46,10 +48,12 @@ const LAST_BACKOFF_MS = 10_000;
 /** Starts with the batches that an earlier owner left; they come before everything enqueued. */
 export function startFlusher(left: readonly PendingBatch[], options: FlusherOptions): Flusher {
   const { flush, onFailure, maxPending, maxBytesInMemory } = options;
+  const maxPendingWhileFailing = options.maxPendingWhileFailing ?? maxPending;
   const queue: PendingBatch[] = [...left];
   const stopping = new AbortController();
   let bytesInMemory = 0;
   let running: Promise<void> | undefined;
+  let isFailing = false;
   let wakeWaiting: (() => void)[] = [];
 
   function wake(): void {
@@ -65,12 +69,15 @@ export function startFlusher(left: readonly PendingBatch[], options: FlusherOpti
         await flush(batch);
       } catch (error) {
         attempt += 1;
+        isFailing = true;
+        wake();
         const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (attempt - 1), LAST_BACKOFF_MS);
         await onFailure(batch, error, attempt, backoffMs);
         await pause(backoffMs, stopping.signal);
         continue;
       }
       attempt = 0;
+      isFailing = false;
       queue.shift();
       bytesInMemory -= batch.lines?.length ?? 0;
       wake();
@@ -102,7 +109,7 @@ export function startFlusher(left: readonly PendingBatch[], options: FlusherOpti
       queue.push({ batchId: batch.batchId, lines, createdAtMs: Number(batch.createdAtUs) / 1_000 });
       start();
     },
-    waitForRoom: (signal) => waitUntil(() => queue.length < maxPending, signal),
+    waitForRoom: (signal) => waitUntil(() => queue.length < (isFailing ? maxPendingWhileFailing : maxPending), signal),
     drained: () => waitUntil(() => queue.length === 0),
     get pending() {
       return queue.length;
