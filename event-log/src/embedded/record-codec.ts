@@ -11,6 +11,7 @@
  * Strings are UTF-8; a lone surrogate becomes U+FFFD, as it does in Kafka.
  */
 import type { LogRecord, NewRecord } from '../port.js';
+import { setHeader } from '../set-header.js';
 
 const FORM = 1;
 const FIXED_BYTES = 1 + 8 + 8 + 2 + 2;
@@ -91,15 +92,6 @@ export function decodePlace(bytes: Buffer): RecordPlace {
 /** What a record of this encoded size takes on disk: LMDB gives larger values whole pages of their own. */
 export function storedBytes(encodedBytes: number): number {
   return encodedBytes < 2_000 ? encodedBytes + 32 : Math.ceil((encodedBytes + 16) / 4_096) * 4_096 + 32;
-}
-
-/** A header named `__proto__` must become a property like any other. */
-export function setHeader(headers: Record<string, string>, name: string, value: string): void {
-  if (name === '__proto__') {
-    Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true });
-  } else {
-    headers[name] = value;
-  }
 }
 
 function writeText16(text: string, target: Buffer, at: number): number {

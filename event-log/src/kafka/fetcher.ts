@@ -4,7 +4,7 @@
  * slow partition holds up no other.
  */
 import { fetchV13, type RecordsBatch } from '@platformatic/kafka';
-import { setHeader } from '../embedded/record-codec.js';
+import { setHeader } from '../set-header.js';
 import type { RecordFeed } from '../consume/record-feed.js';
 import { RecordsLostError, type LogRecord } from '../port.js';
 import type { BrokerLinks } from './broker-links.js';

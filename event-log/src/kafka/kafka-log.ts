@@ -11,6 +11,7 @@ import {
 import { createBrokerLinks } from './broker-links.js';
 import { createCluster, type Cluster } from './cluster.js';
 import { createFetcher } from './fetcher.js';
+import { errorNamesOf } from './kafka-errors.js';
 import { startGroupMember } from './group-member.js';
 import { parseKafkaUrl } from './kafka-url.js';
 import { createProducer, type Producer } from './producer.js';
@@ -19,6 +20,7 @@ import { ensureTopic, readMaxMessageBytes } from './topic.js';
 const DEFAULT_CLIENT_ID = 'sluice';
 export const DEFAULT_DELIVERY_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 5_000;
+const LEADER_POLL_MS = 100;
 const EARLIEST = -2n;
 const LATEST = -1n;
 
@@ -88,12 +90,17 @@ export async function openKafkaLog(url: string, options: KafkaLogOptions = {}): 
   /** Asks each leader for its partitions. */
   async function listOffsets(which: readonly number[], timestamp: bigint): Promise<Map<number, number>> {
     assertOpen();
-    try {
-      return await listOffsetsNow(cluster, which, timestamp);
-    } catch {
-      // The leaders may have moved since they were asked for.
+    const deadline = performance.now() + REQUEST_TIMEOUT_MS;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await listOffsetsNow(cluster, which, timestamp);
+      } catch (error) {
+        // A leader may be chosen and not lead yet, as right after the topic was created; or lead no more.
+        const isMoving = errorNamesOf(error).length > 0 && performance.now() < deadline;
+        if (attempt > 0 && !isMoving) throw error;
+      }
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, LEADER_POLL_MS));
       await cluster.refresh();
-      return listOffsetsNow(cluster, which, timestamp);
     }
   }
 

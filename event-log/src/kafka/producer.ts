@@ -2,32 +2,32 @@
  * Appends to the topic: idempotent, acknowledged by all in-sync replicas, in order.
  *
  * One request at a time goes to each leader, holding a batch of each of its partitions that has something waiting; while
- * it is under way the next ones gather. A batch is encoded once, with its sequence number, and retried as the same bytes
- * until it is acknowledged or the deadline of its first append passed, so a retry is stored once and never overtaken.
+ * it is under way the next ones gather.
  *
  *     waiting ──▶ batch (numbered) ──sent──▶ acknowledged
- *                   ▲   │ retriable: refresh the leaders, wait, send again
- *                   └───┤ session unknown to the broker: new session, numbered anew, send again
+ *                   ▲   │ retriable: ask for the leaders, wait, send the same bytes again
+ *                   └───┤ session unknown to the broker: number it anew in a new session, send again
  *                       └ deadline: reject; what became of it is unknown, so the partition gets a new session
  *
- * While no broker can be reached, appends are refused at once, and a look every `PROBE_MS` tells when that ends.
+ * While no broker can be reached, appends are refused at once, and a look every `PROBE_MS` tells when that ends. A
+ * partition that has failed for `TROUBLED_AFTER_MS` lets one append try every `TRIAL_MS` and refuses the others.
  */
 import { initProducerIdV4, type produceV9 } from '@platformatic/kafka';
 import { LogUnavailableError, RecordTooLargeError, type NewRecord, type Position } from '../port.js';
 import type { BrokerLinks } from './broker-links.js';
 import type { Cluster, TopicMetadata } from './cluster.js';
 import { errorName, responseOf } from './kafka-errors.js';
-import { produceApi } from './produce-api.js';
-import { encodeRecordBatch, recordBytes, type ProducerSession } from './record-batch.js';
+import { createPartitionQueue, type Append, type PartitionQueue } from './partition-queue.js';
+import { produceApi, type EncodedBatch } from './produce-api.js';
+import { recordBytes, type ProducerSession } from './record-batch.js';
 
-const MAX_BATCH_RECORDS = 5_000;
+const MAX_BATCH_BYTES = 1024 * 1024;
 const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 const RETRY_MS = 100;
 const PROBE_MS = 300;
-/** How long attempts must have failed before appends are refused at once: no broker answers, or one partition has trouble. */
 const UNREACHABLE_AFTER_MS = 1_000;
 const TROUBLED_AFTER_MS = 5_000;
-const LAST_SEQUENCE = 0x7fff_ffff;
+const TRIAL_MS = 1_000;
 
 /** Answers after which the same bytes may be sent again. */
 const RETRIABLE = new Set([
@@ -54,49 +54,15 @@ const SESSION_LOST = new Set([
   'PRODUCER_FENCED',
 ]);
 
-interface Append {
-  positions: Position[];
-  unacknowledged: number;
-  deadlineMs: number;
-  isSettled: boolean;
-  resolve(positions: Position[]): void;
-  reject(error: Error): void;
-}
-
-interface Waiting {
-  record: NewRecord;
-  bytes: number;
-  append: Append;
-  /** Which of the append's positions this record's is. */
-  index: number;
-}
-
-interface Batch {
-  waiting: Waiting[];
-  deadlineMs: number;
-  encoded?: Buffer | undefined;
-}
-
-interface PartitionState {
-  partition: number;
-  waiting: Waiting[];
-  batch?: Batch | undefined;
-  session?: ProducerSession | undefined;
-  nextSequence: number;
-  isUnderWay: boolean;
-  retryAtMs: number;
-  troubledSinceMs?: number | undefined;
-  /** When a troubled partition lets the next append try. */
-  trialAtMs: number;
-}
+const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 
 export interface ProducerOptions {
-  cluster: Cluster;
-  links: BrokerLinks;
+  cluster: Pick<Cluster, 'topic' | 'refresh' | 'requestAny'>;
+  links: Pick<BrokerLinks, 'request'>;
   partitionCount: number;
   /** The topic's `max.message.bytes`. */
   maxMessageBytes: number;
-  /** How long an append may take. */
+  /** How long an append may take, milliseconds. */
   deliveryTimeoutMs: number;
 }
 
@@ -108,36 +74,26 @@ export interface Producer {
 
 export function createProducer(options: ProducerOptions): Producer {
   const { cluster, links, partitionCount, maxMessageBytes, deliveryTimeoutMs } = options;
-  const partitions: PartitionState[] = Array.from({ length: partitionCount }, (_, partition) => ({
-    partition,
-    waiting: [],
-    nextSequence: 0,
-    isUnderWay: false,
-    retryAtMs: 0,
-    trialAtMs: 0,
-  }));
-  // The first record of a batch always goes, whatever its size.
-  const maxBatchBytes = Math.min(1024 * 1024, maxMessageBytes);
+  const queues = Array.from({ length: partitionCount }, (_, partition) =>
+    createPartitionQueue(partition, Math.min(MAX_BATCH_BYTES, maxMessageBytes)),
+  );
+  const trialAtMs = new Array<number>(partitionCount).fill(0);
   const busyLeaders = new Set<number>();
   const inFlight = new Set<Promise<void>>();
+  let isClosed = false;
   let isKicked = false;
   let isRefreshing = false;
   let retryTimer: NodeJS.Timeout | undefined;
   let probe: NodeJS.Timeout | undefined;
-  let isClosed = false;
   let metadata: TopicMetadata | undefined;
-  let unreachableSinceMs: number | undefined;
-  let unreachableCause: unknown;
-  let newSession: Promise<ProducerSession> | undefined;
+  let unreachable: { sinceMs: number; cause: unknown } | undefined;
 
   function append(records: readonly NewRecord[]): Promise<Position[]> {
     if (isClosed) return Promise.reject(new LogUnavailableError('the event log is closed'));
     if (records.length === 0) return Promise.resolve([]);
-    const sizes: number[] = [];
     for (const record of records) {
       const refusal = reasonToRefuse(record);
       if (refusal !== undefined) return Promise.reject(refusal);
-      sizes.push(recordBytes(record));
     }
     return new Promise((resolve, reject) => {
       const state: Append = {
@@ -148,35 +104,33 @@ export function createProducer(options: ProducerOptions): Producer {
         resolve,
         reject,
       };
-      records.forEach((record, index) =>
-        partitions[record.partition]!.waiting.push({ record, bytes: sizes[index]!, append: state, index }),
-      );
+      records.forEach((record, index) => {
+        queues[record.partition]!.push({ record, bytes: recordBytes(record), append: state, index });
+      });
       kickSoon();
     });
   }
 
   function reasonToRefuse(record: NewRecord): Error | undefined {
-    const state = partitions[record.partition];
-    if (state === undefined) {
+    const queue = queues[record.partition];
+    if (queue === undefined) {
       return new RangeError(`the log has ${partitionCount} partitions, none is ${record.partition}`);
     }
     if (record.value.byteLength > maxMessageBytes) return tooLarge(record);
     const nowMs = performance.now();
-    if (unreachableSinceMs !== undefined && nowMs - unreachableSinceMs > UNREACHABLE_AFTER_MS) {
-      return new LogUnavailableError('no Kafka broker can be reached', { cause: unreachableCause });
-    }
-    if (state.troubledSinceMs !== undefined && nowMs - state.troubledSinceMs > TROUBLED_AFTER_MS) {
-      if (nowMs < state.trialAtMs) {
-        return new LogUnavailableError(`partition ${record.partition} takes no records now`);
+    if (isDown(nowMs)) return downError();
+    if (queue.troubledSinceMs !== undefined && nowMs - queue.troubledSinceMs > TROUBLED_AFTER_MS) {
+      if (nowMs < trialAtMs[record.partition]!) {
+        return new LogUnavailableError(`partition ${record.partition} of the topic takes no records now`);
       }
-      state.trialAtMs = nowMs + RETRY_MS * 10;
+      trialAtMs[record.partition] = nowMs + TRIAL_MS;
     }
     return undefined;
   }
 
   function tooLarge(record: NewRecord): RecordTooLargeError {
     return new RecordTooLargeError(
-      `a record of ${record.value.byteLength} bytes is larger than the topic takes, ${maxMessageBytes} with its headers`,
+      `a record of ${record.value.byteLength} bytes is larger than the topic takes, ${maxMessageBytes} with all that is around it`,
     );
   }
 
@@ -190,36 +144,36 @@ export function createProducer(options: ProducerOptions): Producer {
     });
   }
 
+  /** Sends to each leader that has nothing under way and something to get. */
   function kick(): void {
     if (metadata === undefined) {
       if (!isRefreshing && probe === undefined) track(refreshMetadata());
       return;
     }
     const nowMs = performance.now();
-    const requests = new Map<number, PartitionState[]>();
+    const requests = new Map<number, PartitionQueue[]>();
     let nextMs = Infinity;
-    for (const state of partitions) {
-      if (state.isUnderWay || (state.batch === undefined && state.waiting.length === 0)) continue;
-      if (state.retryAtMs > nowMs) {
-        nextMs = Math.min(nextMs, state.retryAtMs);
+    for (const queue of queues) {
+      if (queue.isUnderWay || !queue.hasWork) continue;
+      if (queue.retryAtMs > nowMs) {
+        nextMs = Math.min(nextMs, queue.retryAtMs);
         continue;
       }
-      const leader = metadata.leaders[state.partition] ?? -1;
+      const leader = metadata.leaders[queue.partition] ?? -1;
       if (busyLeaders.has(leader)) continue;
-      state.isUnderWay = true;
+      queue.isUnderWay = true;
       const request = requests.get(leader);
-      if (request === undefined) requests.set(leader, [state]);
-      else request.push(state);
+      if (request === undefined) requests.set(leader, [queue]);
+      else request.push(queue);
     }
-    for (const [leader, states] of requests) {
+    for (const [leader, asked] of requests) {
       busyLeaders.add(leader);
-      track(
-        send(leader, states).finally(() => {
-          for (const state of states) state.isUnderWay = false;
-          busyLeaders.delete(leader);
-          kickSoon();
-        }),
-      );
+      const sent = send(leader, asked).finally(() => {
+        for (const queue of asked) queue.isUnderWay = false;
+        busyLeaders.delete(leader);
+        kickSoon();
+      });
+      track(sent);
     }
     clearTimeout(retryTimer);
     if (nextMs < Infinity) retryTimer = setTimeout(kick, Math.ceil(nextMs - nowMs));
@@ -230,184 +184,98 @@ export function createProducer(options: ProducerOptions): Producer {
     void work.finally(() => inFlight.delete(work));
   }
 
-  /** Sends what fits of the waiting records of these partitions. Never rejects. */
-  async function send(leader: number, states: readonly PartitionState[]): Promise<void> {
-    const sending: { state: PartitionState; batch: Batch; encoded: Buffer }[] = [];
-    let bytes = 0;
-    let first = Infinity;
+  /** Sends a batch of each of these partitions, as many as fit, and settles them. Never rejects. */
+  async function send(leader: number, asked: readonly PartitionQueue[]): Promise<void> {
     let session: ProducerSession | undefined;
-    try {
-      // Only when a partition needs one: sessions last as long as they work.
-      if (states.some((state) => state.session === undefined)) session = await openSession();
-    } catch (error) {
-      onUnreachable(error);
-      for (const state of states) retryLater(state);
-      return;
-    }
-    for (const state of states) {
-      if (bytes > MAX_REQUEST_BYTES) break;
-      const batch = (state.batch ??= takeBatch(state));
-      if (batch === undefined) continue;
-      if (state.session === undefined) {
-        state.session = session!;
-        state.nextSequence = 0;
+    if (asked.some((queue) => !queue.hasSession)) {
+      try {
+        session = await openSession();
+      } catch (error) {
+        for (const queue of asked) tryLater(queue, error);
+        onUnreachable(error);
+        return;
       }
-      batch.encoded ??= encodeRecordBatch(
-        batch.waiting.map(({ record }) => record),
-        batch.waiting.map((waiting) => waiting.bytes),
-        state.session,
-        state.nextSequence,
-      );
-      bytes += batch.encoded.length;
-      first = Math.min(first, batch.deadlineMs);
-      sending.push({ state, batch, encoded: batch.encoded });
+    }
+    const sending: PartitionQueue[] = [];
+    const batches: EncodedBatch[] = [];
+    let bytes = 0;
+    let deadlineMs = Infinity;
+    for (const queue of asked) {
+      const batch = bytes > MAX_REQUEST_BYTES ? undefined : queue.nextBatch(session);
+      if (batch === undefined) continue;
+      sending.push(queue);
+      batches.push({ partition: queue.partition, bytes: batch.bytes });
+      bytes += batch.bytes.length;
+      deadlineMs = Math.min(deadlineMs, batch.deadlineMs);
     }
     if (sending.length === 0) return;
-    const broker = metadata?.brokers.get(leader);
-    let answer: produceV9.ProduceResponse | undefined;
-    let failure: unknown = new Error(`the partition has no leader`);
-    if (broker !== undefined) {
-      const timeoutMs = Math.max(1, Math.ceil(first - performance.now()));
-      const batches = sending.map(({ state, encoded }) => ({ partition: state.partition, bytes: encoded }));
-      try {
-        answer = await links.request(
-          broker,
-          produceApi,
-          [cluster.topic, timeoutMs, batches],
-          timeoutMs + 100,
-        );
-      } catch (error) {
-        answer = responseOf(error) as produceV9.ProduceResponse | undefined;
-        failure = error;
-      }
-    }
+    const { answer, failure } = await produce(leader, batches, deadlineMs);
     const results = new Map(
       answer?.responses.flatMap(({ partitionResponses }) => partitionResponses.map((r) => [r.index, r])),
     );
-    if (answer !== undefined) onReached();
-    let needsMetadata = answer === undefined;
-    for (const { state, batch } of sending) {
-      const result = results.get(state.partition);
-      if (result === undefined) onUnanswered(state, batch, failure);
-      else if (settle(state, batch, result) === 'ask for leaders') needsMetadata = true;
+    let isMoving = answer === undefined;
+    if (answer !== undefined) unreachable = undefined;
+    for (const queue of sending) {
+      const result = results.get(queue.partition);
+      if (result === undefined) tryLater(queue, failure);
+      else if (settle(queue, result) === 'ask for leaders') isMoving = true;
     }
-    if (needsMetadata) {
+    if (isMoving) {
       metadata = undefined;
       await refreshMetadata();
     }
   }
 
-  function takeBatch(state: PartitionState): Batch | undefined {
-    const nowMs = performance.now();
-    const taken: Waiting[] = [];
-    let bytes = 61;
-    let count = 0;
-    let deadlineMs = Infinity;
-    for (const waiting of state.waiting) {
-      if (taken.length > 0 && (bytes + waiting.bytes > maxBatchBytes || taken.length >= MAX_BATCH_RECORDS))
-        break;
-      count++;
-      if (waiting.append.deadlineMs <= nowMs) {
-        rejectAppend(waiting.append, new LogUnavailableError('the records could not be sent in time'));
-      }
-      // The other records of a rejected append need not be written.
-      if (waiting.append.isSettled) continue;
-      taken.push(waiting);
-      bytes += waiting.bytes;
-      deadlineMs = Math.min(deadlineMs, waiting.append.deadlineMs);
+  async function produce(
+    leader: number,
+    batches: EncodedBatch[],
+    deadlineMs: number,
+  ): Promise<{ answer?: produceV9.ProduceResponse | undefined; failure?: unknown }> {
+    const broker = metadata?.brokers.get(leader);
+    if (broker === undefined) return { failure: new Error('the partition has no leader') };
+    const timeoutMs = Math.max(1, Math.ceil(deadlineMs - performance.now()));
+    try {
+      return {
+        answer: await links.request(broker, produceApi, [cluster.topic, timeoutMs, batches], timeoutMs),
+      };
+    } catch (error) {
+      // An answer with an error for one partition has the results of the others too.
+      return { answer: responseOf(error) as produceV9.ProduceResponse | undefined, failure: error };
     }
-    state.waiting.splice(0, count);
-    return taken.length === 0 ? undefined : { waiting: taken, deadlineMs };
   }
 
   function settle(
-    state: PartitionState,
-    batch: Batch,
+    queue: PartitionQueue,
     { errorCode, baseOffset, errorMessage }: produceV9.ProduceResponsePartition,
   ): 'ask for leaders' | undefined {
     const name = errorName(errorCode);
     if (name === 'NONE') {
-      acknowledge(state, batch, Number(baseOffset));
+      queue.acknowledge(Number(baseOffset));
       return undefined;
     }
-    const reason = new Error(`Kafka answered ${name}${errorMessage === null ? '' : `: ${errorMessage}`}`);
+    const cause = new Error(`Kafka answered ${name}${errorMessage === null ? '' : `: ${errorMessage}`}`);
     if (RETRIABLE.has(name)) {
-      onUnanswered(state, batch, reason);
+      tryLater(queue, cause);
       return 'ask for leaders';
     }
     if (SESSION_LOST.has(name)) {
-      state.session = undefined;
-      batch.encoded = undefined;
-      onUnanswered(state, batch, reason);
-      return undefined;
-    }
-    // Refused as it is, so its sequence numbers were not used.
-    state.batch = undefined;
-    if (name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE') {
-      if (batch.waiting.length === 1) {
-        rejectAppend(batch.waiting[0]!.append, tooLarge(batch.waiting[0]!.record));
-      } else {
-        splitInTwo(state, batch);
-      }
-      return undefined;
-    }
-    // A duplicate whose place the broker no longer knows is stored, but cannot be named; the rest are settings.
-    state.session = undefined;
-    for (const { append: one } of batch.waiting) {
-      rejectAppend(one, new LogUnavailableError('Kafka refused the records', { cause: reason }));
+      queue.forgetSession();
+      tryLater(queue, cause);
+    } else if (TOO_LARGE.has(name)) {
+      queue.refuseAsTooLarge(tooLarge);
+    } else {
+      // Settings and permissions; or a duplicate, stored, whose place the broker no longer knows.
+      queue.refuse(new LogUnavailableError('Kafka refused the records', { cause }));
     }
     return undefined;
   }
 
-  function splitInTwo(state: PartitionState, batch: Batch): void {
-    const half = Math.ceil(batch.waiting.length / 2);
-    state.batch = { waiting: batch.waiting.slice(0, half), deadlineMs: batch.deadlineMs };
-    state.waiting.unshift(...batch.waiting.slice(half));
-  }
-
-  function acknowledge(state: PartitionState, batch: Batch, baseOffset: number): void {
-    state.batch = undefined;
-    state.troubledSinceMs = undefined;
-    state.nextSequence += batch.waiting.length;
-    if (state.nextSequence > LAST_SEQUENCE) state.nextSequence -= LAST_SEQUENCE + 1;
-    batch.waiting.forEach(({ append: one, index }, i) => {
-      one.positions[index] = { partition: state.partition, offset: baseOffset + i };
-      one.unacknowledged--;
-      if (one.unacknowledged === 0 && !one.isSettled) {
-        one.isSettled = true;
-        one.resolve(one.positions);
-      }
-    });
-  }
-
-  function onUnanswered(state: PartitionState, batch: Batch, cause: unknown): void {
+  function tryLater(queue: PartitionQueue, cause: unknown): void {
     const nowMs = performance.now();
-    state.troubledSinceMs ??= nowMs;
-    if (nowMs + RETRY_MS >= batch.deadlineMs) {
-      state.batch = undefined;
-      state.session = undefined;
-      const error = new LogUnavailableError('Kafka did not acknowledge the records in time', { cause });
-      for (const { append: one } of batch.waiting) rejectAppend(one, error);
-    }
-    retryLater(state);
-  }
-
-  function retryLater(state: PartitionState): void {
-    state.retryAtMs = performance.now() + RETRY_MS;
-    dropLate(state);
-  }
-
-  function dropLate(state: PartitionState): void {
-    const nowMs = performance.now();
-    for (const { append: one } of state.waiting) {
-      if (one.deadlineMs <= nowMs) {
-        rejectAppend(
-          one,
-          new LogUnavailableError('the records could not be sent in time', { cause: unreachableCause }),
-        );
-      }
-    }
-    state.waiting = state.waiting.filter(({ append: one }) => !one.isSettled);
+    queue.troubledSinceMs ??= nowMs;
+    queue.retryAtMs = nowMs + RETRY_MS;
+    queue.keepOrGiveUp(nowMs, cause);
+    queue.rejectLate(nowMs, cause);
   }
 
   /** Never rejects. */
@@ -415,7 +283,7 @@ export function createProducer(options: ProducerOptions): Producer {
     isRefreshing = true;
     try {
       metadata = await cluster.refresh();
-      onReached();
+      unreachable = undefined;
       kickSoon();
     } catch (error) {
       onUnreachable(error);
@@ -424,26 +292,15 @@ export function createProducer(options: ProducerOptions): Producer {
     }
   }
 
-  function onReached(): void {
-    unreachableSinceMs = undefined;
-    unreachableCause = undefined;
-  }
-
   function onUnreachable(cause: unknown): void {
     const nowMs = performance.now();
-    unreachableSinceMs ??= nowMs;
-    unreachableCause = cause;
+    unreachable = { sinceMs: unreachable?.sinceMs ?? nowMs, cause };
     metadata = undefined;
-    const isDown = nowMs - unreachableSinceMs > UNREACHABLE_AFTER_MS;
-    for (const state of partitions) {
-      const { batch } = state;
-      if (batch !== undefined && nowMs >= batch.deadlineMs) onUnanswered(state, batch, cause);
-      if (isDown) {
-        // Never sent, so nothing is unknown about them: who waits may as well spool them now.
-        const error = new LogUnavailableError('no Kafka broker can be reached', { cause });
-        for (const { append: one } of state.waiting) rejectAppend(one, error);
-      }
-      dropLate(state);
+    for (const queue of queues) {
+      // Never sent, so nothing is unknown about them: who waits may as well spool them now.
+      if (isDown(nowMs)) queue.rejectWaiting(downError());
+      queue.rejectLate(nowMs, cause);
+      if (!queue.isUnderWay) queue.keepOrGiveUp(nowMs, cause);
     }
     clearTimeout(probe);
     probe = undefined;
@@ -454,16 +311,25 @@ export function createProducer(options: ProducerOptions): Producer {
     }, PROBE_MS);
   }
 
-  function hasWork(): boolean {
-    return partitions.some((state) => state.batch !== undefined || state.waiting.length > 0);
+  function isDown(nowMs: number): boolean {
+    return unreachable !== undefined && nowMs - unreachable.sinceMs > UNREACHABLE_AFTER_MS;
   }
 
-  function openSession(): Promise<ProducerSession> {
-    newSession ??= cluster
-      .requestAny(initProducerIdV4.api, [null, 0, -1n, -1], deliveryTimeoutMs)
-      .then(({ producerId, producerEpoch }) => ({ producerId, epoch: producerEpoch }))
-      .finally(() => (newSession = undefined));
-    return newSession;
+  function downError(): LogUnavailableError {
+    return new LogUnavailableError('no Kafka broker can be reached', { cause: unreachable?.cause });
+  }
+
+  function hasWork(): boolean {
+    return queues.some((queue) => queue.hasWork);
+  }
+
+  async function openSession(): Promise<ProducerSession> {
+    const { producerId, producerEpoch } = await cluster.requestAny(
+      initProducerIdV4.api,
+      [null, 0, -1n, -1],
+      deliveryTimeoutMs,
+    );
+    return { producerId, epoch: producerEpoch };
   }
 
   return {
@@ -478,10 +344,4 @@ export function createProducer(options: ProducerOptions): Producer {
       clearTimeout(probe);
     },
   };
-}
-
-function rejectAppend(append: Append, error: Error): void {
-  if (append.isSettled) return;
-  append.isSettled = true;
-  append.reject(error);
 }
