@@ -251,14 +251,13 @@ describe('the pipeline', () => {
       { type: 'identify', userId: 'user-1', traits: { plan: 'old', city: 'Bonn' }, timestamp: at(1) },
       track('anon-a', 'Purchase', { properties: { amount: 0.2, currency: 'EUR' }, timestamp: at(3) }),
     );
-    await send(
-      // A second person on the same device stays a second person.
-      { type: 'identify', anonymousId: 'anon-a', userId: 'user-2', timestamp: at(4) },
-      // user-1 gets a new name, and that name another: the anonymous id follows.
-      { type: 'alias', previousId: 'user-1', userId: 'user-1b', timestamp: at(5) },
-      { type: 'alias', previousId: 'user-1b', userId: 'user-1c', timestamp: at(6) },
-      { type: 'alias', previousId: 'user-1c', userId: 'user-1', timestamp: at(7) },
-    );
+    // A second person on the same device stays a second person.
+    await send({ type: 'identify', anonymousId: 'anon-a', userId: 'user-2', timestamp: at(4) });
+    // user-1 gets a new name, and that name another: the anonymous id follows. Each waits for the one before, because
+    // they come from different devices, between which the log keeps no order.
+    await send({ type: 'alias', previousId: 'user-1', userId: 'user-1b', timestamp: at(5) });
+    await send({ type: 'alias', previousId: 'user-1b', userId: 'user-1c', timestamp: at(6) });
+    await send({ type: 'alias', previousId: 'user-1c', userId: 'user-1', timestamp: at(7) });
     await expectBalance();
     await pipeline.stop();
 
