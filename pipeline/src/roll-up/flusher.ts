@@ -109,7 +109,8 @@ export function startFlusher(left: readonly PendingBatch[], options: FlusherOpti
       queue.push({ batchId: batch.batchId, lines, createdAtMs: Number(batch.createdAtUs) / 1_000 });
       start();
     },
-    waitForRoom: (signal) => waitUntil(() => queue.length < (isFailing ? maxPendingWhileFailing : maxPending), signal),
+    waitForRoom: (signal) =>
+      waitUntil(() => queue.length < (isFailing ? maxPendingWhileFailing : maxPending), signal),
     drained: () => waitUntil(() => queue.length === 0),
     get pending() {
       return queue.length;
