@@ -24,7 +24,9 @@ export interface ClickHouseOptions {
 
 /**
  * Opens ClickHouse. `embedded:DIR` runs the engine in this process, which must be the only one in that directory;
- * `http(s)://user:password@host:port/` uses a server, with `?cluster=NAME` for replicated tables on that cluster.
+ * `http(s)://user:password@host:port/` uses a server: with `?cluster=NAME` for replicated tables on that cluster, with
+ * `?replicated=1` for replicated tables without naming one, with `?prefix=NAME` for other names of the databases.
+ * @throws Error, with a text for people, when the directory is in use or the server does not answer.
  */
 export async function openClickHouse(url: string, options: ClickHouseOptions = {}): Promise<ClickHouse> {
   return url.startsWith('embedded:')
@@ -52,6 +54,7 @@ async function openEmbedded(dir: string, options: ClickHouseOptions): Promise<Cl
 async function openServer(url: string, options: ClickHouseOptions): Promise<ClickHouse> {
   const address = new URL(url);
   const cluster = address.searchParams.get('cluster');
+  const isReplicated = cluster !== null || address.searchParams.get('replicated') === '1';
   const prefix = address.searchParams.get('prefix') ?? undefined;
   if (cluster !== null && !/^[\w-]+$/.test(cluster)) throw new Error('The name of the cluster is not valid.');
   const client = createClient({
@@ -74,7 +77,7 @@ async function openServer(url: string, options: ClickHouseOptions): Promise<Clic
     client,
     database: databaseNames(prefix ?? options.databasePrefix),
     insertSettings: INSERT_SETTINGS,
-    layout: cluster === null ? PLAIN_LAYOUT : replicatedLayout(cluster),
+    layout: isReplicated ? replicatedLayout(cluster) : PLAIN_LAYOUT,
     close: () => client.close(),
   };
 }
