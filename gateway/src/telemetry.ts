@@ -15,8 +15,8 @@ export interface GatewayTelemetry {
   requestRefused(endpoint: Endpoint, code: ErrorCode): void;
   messagesAccepted(count: number, durability: 'log' | 'disk'): void;
   messageRejected(code: ErrorCode): void;
-  /** A message left the plan of a project that only warns. */
-  messageWarned(): void;
+  /** Accepted messages that left the plan of a project that only warns. */
+  messagesWarned(count: number): void;
   /** The client says that it sends this not for the first time. */
   clientRetried(): void;
   bytesLogged(bytes: number): void;
@@ -180,8 +180,8 @@ export function createGatewayTelemetry(
       rejected.inc();
       rejections.labels(code).inc();
     },
-    messageWarned() {
-      warned.inc();
+    messagesWarned(count) {
+      warned.inc(count);
     },
     clientRetried() {
       clientRetries.inc();

@@ -86,26 +86,33 @@ function endsScalar(byte: number): boolean {
 }
 
 function skipContainer(body: Uint8Array, from: number): number {
-  const { length } = body;
   let depth = 0;
   let at = from;
-  while (at < length) {
-    const byte = body[at]!;
-    at++;
-    if (byte === QUOTE) {
-      // Inlined: most bytes of a message lie in strings.
-      for (;;) {
-        const inner = body[at];
-        at++;
-        if (inner === QUOTE || inner === undefined) break;
-        if (inner === BACKSLASH) at++;
+  // Every byte of a batch passes here; JSON that was accepted closes what it opens, so nothing checks for the end.
+  for (;;) {
+    const kind = KINDS[body[at++]!]!;
+    if (kind === PLAIN) continue;
+    if (kind === STRING) {
+      let byte = body[at++]!;
+      while (byte !== QUOTE) {
+        if (byte === BACKSLASH) at++;
+        byte = body[at++]!;
       }
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+    } else if (kind === OPEN) {
       depth++;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      depth--;
-      if (depth === 0) return at;
+    } else if (--depth === 0) {
+      return at;
     }
   }
-  return length;
 }
+
+const PLAIN = 0;
+const STRING = 1;
+const OPEN = 2;
+const CLOSE = 3;
+const KINDS = new Uint8Array(256);
+KINDS[QUOTE] = STRING;
+KINDS[OPEN_BRACE] = OPEN;
+KINDS[OPEN_BRACKET] = OPEN;
+KINDS[CLOSE_BRACE] = CLOSE;
+KINDS[CLOSE_BRACKET] = CLOSE;

@@ -1,4 +1,5 @@
 import { SluiceError, type IngestAnswer, type MessageType, type Rejection } from '@sluice/contracts';
+import type { NewRecord } from '@sluice/event-log';
 import type { KeyStore } from '@sluice/service-kit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isIP } from 'node:net';
@@ -22,13 +23,23 @@ export interface IngestOptions {
 }
 
 /** What an address takes. */
-export type IngestShape = { shape: 'batch' } | { shape: 'single'; type: MessageType };
+export type IngestShape = { shape: 'batch'; type?: undefined } | { shape: 'single'; type: MessageType };
 
 export type Ingest = (request: FastifyRequest, reply: FastifyReply, shape: IngestShape) => Promise<string>;
 
 const MAX_USER_AGENT_LENGTH = 1_024;
 /** Notes on messages that leave the plan, in one answer at most. */
 const MAX_WARNINGS = 100;
+
+/** All that is left of a request once it is judged. */
+interface Prepared {
+  records: NewRecord[];
+  receivedAtMs: number;
+  accepted: number;
+  rejections: Rejection[];
+  warnings: Rejection[];
+  warned: number;
+}
 
 /**
  * A request's way: body → JSON → whose it is → a verdict for each message → the log → the answer, as JSON text. The answer
@@ -37,23 +48,62 @@ const MAX_WARNINGS = 100;
 export function createIngest(options: IngestOptions): Ingest {
   const { keys, delivering, rateLimits, telemetry, partitionCount } = options;
 
-  return async function ingest(request, reply, shape) {
+  return async function ingest(request, reply, { shape, type }) {
     const startedMs = performance.now();
-    const receivedAtMs = Date.now();
     const received = request.body as ReceivedBody | undefined;
     if (received === undefined)
       throw new SluiceError('invalid_json', { message: 'The request has no body.' });
-    const { bytes } = received;
-    const { value: body, hasUnicodeEscapes } = parseBody(bytes);
+    const prepared = await prepare(request, reply, received.bytes, shape, type);
 
+    // Nothing of the parsed body is referred to from here on. The log takes a while; what outlives that while would have
+    // to be moved by the garbage collector, which costs more than all of the judging.
+    const { records, receivedAtMs, accepted, rejections, warnings, warned } = prepared;
+    const { durability, watermark } = await delivering.deliver(records, { receivedAtMs, messages: accepted });
+
+    for (const record of records) telemetry.bytesLogged(record.value.byteLength);
+    if (accepted > 0) telemetry.messagesAccepted(accepted, durability);
+    if (warned > 0) telemetry.messagesWarned(warned);
+    for (const { code } of rejections) telemetry.messageRejected(code);
+    const [first] = rejections;
+    if (shape === 'single' && first !== undefined) refuseSingle(first);
+    telemetry.requestAccepted({
+      endpoint: shape,
+      wireBytes: received.wireBytes,
+      inflatedBytes: received.bytes.length,
+      ackMs: performance.now() - startedMs,
+    });
+    if (first === undefined && warned === 0) {
+      // Written by hand: nothing in it needs an escape, and it is the answer of nearly every request.
+      const mark = watermark === null ? 'null' : `"${watermark}"`;
+      return `{"success":true,"accepted":${accepted},"rejected":[],"durability":"${durability}","watermark":${mark}}`;
+    }
+    const answer: IngestAnswer = {
+      success: first === undefined,
+      accepted,
+      rejected: rejections,
+      durability,
+      watermark,
+      ...(warned > 0 ? { warnings } : {}),
+    };
+    return JSON.stringify(answer);
+  };
+
+  async function prepare(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    bytes: Buffer,
+    shape: 'single' | 'batch',
+    impliedType: MessageType | undefined,
+  ): Promise<Prepared> {
+    const receivedAtMs = Date.now();
+    const { value: body, hasUnicodeEscapes } = parseBody(bytes);
     const credentials = findCredentials(request.headers.authorization, body);
     const { owner, credential } = await authenticate(keys, credentials, request.headers.origin);
     await rateLimits.checkKey(request, reply, owner.keyId);
     if (isRetry(request.headers['x-retry-count'])) telemetry.clientRetried();
 
-    const impliedType = shape.shape === 'single' ? shape.type : undefined;
-    const ranges = once(() => rangesOf(shape.shape, bytes));
-    const submission = readSubmission(shape.shape, body, {
+    const ranges = once(() => rangesOf(shape, bytes));
+    const submission = readSubmission(shape, body, {
       bytes,
       receivedAtMs,
       impliedType,
@@ -62,48 +112,21 @@ export function createIngest(options: IngestOptions): Ingest {
     });
     const messageKey = credential.source === 'message' ? credential.key : undefined;
     const verdicts = judge(submission, owner.project, messageKey);
-
     const origin = {
       projectId: owner.project.projectId,
       receivedAtMs,
       ip: isIP(request.ip) === 0 ? undefined : request.ip,
       userAgent: request.headers['user-agent']?.slice(0, MAX_USER_AGENT_LENGTH),
     };
-    const records = buildRecords(submission, verdicts, origin, partitionCount);
-    const accepted = submission.messages.length - verdicts.rejected.length;
-    const { durability, watermark } = await delivering.deliver(records, { receivedAtMs, messages: accepted });
-
-    for (const record of records) telemetry.bytesLogged(record.value.byteLength);
-    if (accepted > 0) telemetry.messagesAccepted(accepted, durability);
-    for (const { fault } of verdicts.rejected) telemetry.messageRejected(fault.code);
-    for (let i = verdicts.warned.length; i > 0; i--) telemetry.messageWarned();
-    const [first] = verdicts.rejected;
-    if (shape.shape === 'single' && first !== undefined) refuseSingle(first);
-    telemetry.requestAccepted({
-      endpoint: shape.shape,
-      wireBytes: received.wireBytes,
-      inflatedBytes: bytes.length,
-      ackMs: performance.now() - startedMs,
-    });
-    if (first === undefined && verdicts.warned.length === 0) {
-      // Written by hand: nothing in it needs an escape, and it is the answer of nearly every request.
-      const mark = watermark === null ? 'null' : `"${watermark}"`;
-      return `{"success":true,"accepted":${accepted},"rejected":[],"durability":"${durability}","watermark":${mark}}`;
-    }
-    const answer: IngestAnswer = {
-      success: first === undefined,
-      accepted,
-      rejected: verdicts.rejected.map((verdict) => toRejection(submission, verdict)),
-      durability,
-      watermark,
+    return {
+      records: buildRecords(submission, verdicts, origin, partitionCount),
+      receivedAtMs,
+      accepted: submission.messages.length - verdicts.rejected.length,
+      rejections: verdicts.rejected.map((verdict) => toRejection(submission, verdict)),
+      warnings: verdicts.warned.slice(0, MAX_WARNINGS).map((verdict) => toRejection(submission, verdict)),
+      warned: verdicts.warned.length,
     };
-    if (verdicts.warned.length > 0) {
-      answer.warnings = verdicts.warned
-        .slice(0, MAX_WARNINGS)
-        .map((verdict) => toRejection(submission, verdict));
-    }
-    return JSON.stringify(answer);
-  };
+  }
 }
 
 function isRetry(header: string | string[] | undefined): boolean {
@@ -120,8 +143,8 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-function refuseSingle({ fault: { code, message, field } }: Verdict): never {
-  throw new SluiceError(code, { message, ...(field === undefined ? {} : { field }) });
+function refuseSingle({ code, message, field }: Rejection): never {
+  throw new SluiceError(code, { message, ...(field === null ? {} : { field }) });
 }
 
 function toRejection({ messages }: Submission, { index, fault }: Verdict): Rejection {

@@ -144,7 +144,6 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
       schema: {
         tags: ['tracking'],
         summary: shape.shape === 'batch' ? 'Takes a batch of messages' : `Takes one ${shape.type} message`,
-        security: [{ writeKey: [] }, {}],
         body: shape.shape === 'batch' ? batchBodySchema : messageFieldsSchema,
         response: { 200: ingestAnswerSchema, '4xx': problemSchema, '5xx': problemSchema },
       },
