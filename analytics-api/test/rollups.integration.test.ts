@@ -74,7 +74,11 @@ describe('answers from rollups', () => {
             };
             const rolledUp = await answer(key, { ...body, source: 'auto' });
             const raw = await answer(key, { ...body, source: 'raw' });
-            expect(rolledUp.series.every(({ source }) => source !== 'events')).toBe(true);
+            const isClock = body.interval === 'hour' || body.interval === '15m';
+            for (const { measure, source } of rolledUp.series) {
+              const rollup = measure === 'count' ? 'counts_15m' : isClock ? 'events' : 'user_days';
+              expect(source).toBe(rollup);
+            }
             expect(raw.series.every(({ source }) => source === 'events')).toBe(true);
             expect(numbersOf(rolledUp)).toEqual(numbersOf(raw));
             expect(numbersOf(raw)).toEqual(expected(list, new Map(pairs), raw));
