@@ -1,10 +1,15 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LogFullError, RecordTooLargeError, type EventLog } from '../src/index.js';
 import { collect, count, createTestLogs, describeEventLog, newRecord, startProcess } from './contract.js';
+
+const run = promisify(execFile);
 
 let directory: string;
 let made = 0;
@@ -185,6 +190,21 @@ describe('embedded: bounds', () => {
     await expect(log.append([newRecord(0, '', { value: Buffer.alloc(2 * MB) })])).rejects.toThrow(
       RecordTooLargeError,
     );
+  });
+
+  it('rejects appends when the disk is full, and stays usable', async () => {
+    const log = await logs.open();
+    const fill = fileURLToPath(new URL('./processes/fill.ts', import.meta.url));
+    const command = `ulimit -f 8192; exec '${process.execPath}' --conditions=sluice-source --import=tsx '${fill}' '${log.url}'`;
+    const { stdout } = await run('sh', ['-c', command]);
+    const { resolved, rejections, endOffset } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(rejections).toEqual(['LogUnavailableError', 'LogUnavailableError']);
+    expect(resolved).toBeGreaterThan(10);
+    expect(endOffset).toBe(resolved);
+    // This process has no limit.
+    expect(await log.append([newRecord(0, 'next')])).toEqual([{ partition: 0, offset: resolved }]);
+    const seen = await collect(log);
+    await seen.until(() => count(seen.texts) === Number(resolved) + 1);
   });
 
   it('keeps its file bounded while records of all sizes come and go', async () => {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { pause } from '../consume/pause.js';
 import { startPartitionLoop, type PartitionLoop } from '../consume/partition-loop.js';
 import {
   LogUnavailableError,
@@ -21,6 +22,7 @@ export const DEFAULT_MAX_AGE_MS = 24 * 60 * 60 * 1_000;
 /** Released records are dropped from this share of the bound on, by whoever releases, so that appends seldom have to. */
 const RELAXED_SHARE = 0.8;
 const RETENTION_EVERY_MS = 1_000;
+const RETRY_MS = 1_000;
 
 export interface EmbeddedLogOptions {
   partitions?: number | undefined;
@@ -151,8 +153,19 @@ export async function openEmbeddedLog(
 
     async function runMember(): Promise<void> {
       while (!stopping.signal.aborted) {
-        const lock = createGroupLock(files, consume.group, (error) => consume.onError?.(error));
-        if (!(await lock.acquire(stopping.signal))) return;
+        try {
+          await consumeWhileHolder();
+        } catch (error) {
+          consume.onError?.(error);
+          await pause(RETRY_MS, stopping.signal);
+        }
+      }
+    }
+
+    async function consumeWhileHolder(): Promise<void> {
+      const lock = createGroupLock(files, consume.group, (error) => consume.onError?.(error));
+      if (!(await lock.acquire(stopping.signal))) return;
+      try {
         consume.onAssigned?.(all);
         const loops: PartitionLoop[] = all.map((partition) =>
           startPartitionLoop({ partition, consume, openFeed: (position) => openFeed(partition, position) }),
@@ -160,16 +173,16 @@ export async function openEmbeddedLog(
         await Promise.race([lock.lost, aborted(stopping.signal)]);
         await Promise.all(loops.map((loop) => loop.stop()));
         await consume.onRevoked?.(all);
+      } finally {
         await lock.release();
       }
     }
 
     const running = runMember();
-    running.catch((error: unknown) => consume.onError?.(error));
     return {
       async stop() {
         stopping.abort();
-        await Promise.allSettled([running]);
+        await running;
       },
     };
   }

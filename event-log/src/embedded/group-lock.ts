@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { pause } from '../consume/pause.js';
-import type { LogFiles } from './log-files.js';
+import { written, type LogFiles } from './log-files.js';
 
 const LEASE_MS = 6_000;
 const RENEW_MS = 1_500;
@@ -55,20 +55,30 @@ export function createGroupLock(
     return bytes === undefined || bytes.length === 0 ? undefined : (JSON.parse(bytes.toString()) as Holder);
   }
 
+  /** Reads and writes in one transaction, which no other process can come between. */
+  function change(work: () => boolean): Promise<boolean> {
+    return written(files.root.transaction(work));
+  }
+
+  /** Only within `change`, whose commit is awaited. */
+  function write(holder: Holder | undefined): void {
+    void files.state.put(key, Buffer.from(holder === undefined ? '' : JSON.stringify(holder)), 1);
+  }
+
   function take(): Promise<boolean> {
-    return files.root.transaction(() => {
+    return change(() => {
       const holder = readHolder();
       if (holder !== undefined && holder.token !== self.token && isAlive(holder, self.system)) return false;
-      void files.state.put(key, Buffer.from(JSON.stringify({ ...self, renewedAtMs: Date.now() })), 1);
+      write({ ...self, renewedAtMs: Date.now() });
       return true;
     });
   }
 
   async function renew(): Promise<void> {
     try {
-      const isHeld = await files.root.transaction(() => {
+      const isHeld = await change(() => {
         if (readHolder()?.token !== self.token) return false;
-        void files.state.put(key, Buffer.from(JSON.stringify({ ...self, renewedAtMs: Date.now() })), 1);
+        write({ ...self, renewedAtMs: Date.now() });
         return true;
       });
       if (!isHeld) {
@@ -100,8 +110,9 @@ export function createGroupLock(
     async release() {
       clearInterval(renewal);
       await renewing;
-      await files.root.transaction(() => {
-        if (readHolder()?.token === self.token) void files.state.put(key, Buffer.alloc(0), 1);
+      await change(() => {
+        if (readHolder()?.token === self.token) write(undefined);
+        return true;
       });
     },
   };

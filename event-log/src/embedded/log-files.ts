@@ -72,6 +72,9 @@ export function openLogFiles(directory: string, options: OpenLogFilesOptions): L
     maxDbs: MAX_PARTITIONS + 4,
     mapSize: options.mapBytes,
     overlappingSync: false,
+    // Appends are gathered here. lmdb's own gathering leaves a promise behind that nobody can await, so that a full disk
+    // would be an unhandled rejection.
+    eventTurnBatching: false,
     readOnly,
   });
   try {
@@ -137,10 +140,10 @@ export function encodeTail(tail: Tail): Buffer {
 }
 
 /**
- * Waits for an LMDB write. Resolves with false when its condition did not hold.
+ * Waits for an LMDB write; a conditional one resolves with false when its condition did not hold.
  * lmdb reports the cause of a failed commit in a second promise; this brings the two together.
  */
-export async function written(write: Promise<boolean>): Promise<boolean> {
+export async function written<T>(write: Promise<T>): Promise<T> {
   try {
     return await write;
   } catch (error) {
