@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ApiError, createApiClient, type ApiClient } from '../client/api-client.js';
 import { createGatewayClient, type GatewayClient } from '../client/gateway-client.js';
 import { wait } from '../client/wait.js';
-import { watchMemory } from '../instance/process-memory.js';
+import { watchProcesses, type ProcessWatch } from '../instance/process-watch.js';
 import { startStandalone, type StandaloneInstance } from '../instance/standalone-instance.js';
 import { createLatencyRecorder, type LatencyRecorder, type LatencySummary } from '../shapes/latency.js';
 import { createMessageTemplates } from '../shapes/message-templates.js';
@@ -19,16 +19,18 @@ export interface EndToEndOptions {
   trialSeconds?: number;
   /** Events of one request. Default 50. */
   batchSize?: number;
-  /** Rates to try at most. Default 6. */
+  /** Rates to try at most. Default 7. */
   trials?: number;
   signal?: AbortSignal;
   onProgress?: (text: string) => void;
+  /** Called with a line for each rate that was tried. */
+  onTrial?: (text: string) => void;
 }
 
 export interface EndToEndResult {
   /** The highest tried rate that was accepted in full and queryable as fast as it came. */
   eventsPerSecond: number;
-  /** From the gateway's answer to an answer that counts the event, at half of that rate, milliseconds. */
+  /** From the gateway's answer to an answer that counts the event, at half of that rate (of the lowest tried when none held), milliseconds. */
   p50QueryableMs: number;
   p95QueryableMs: number;
   p99QueryableMs: number;
@@ -39,6 +41,11 @@ export interface EndToEndResult {
   accepted: number;
   /** Peak of each part, MiB (proportional set size). */
   memory: Record<string, number>;
+  /**
+   * CPU of each part, microseconds an event, which says more than rates do on a machine that others use, too: with as
+   * much as the gateway takes, and at half of the sustained rate (the queries of the probes included).
+   */
+  cpuMicrosPerEvent: { flooded: Record<string, number>; atHalf: Record<string, number> };
   probes: number;
   trials: Trial[];
 }
@@ -54,22 +61,23 @@ const DRAIN_TIMEOUT_MS = 300_000;
 export async function benchEndToEnd(options: EndToEndOptions = {}): Promise<EndToEndResult> {
   const { trialSeconds = 15, batchSize = 50, signal = new AbortController().signal } = options;
   const tell = options.onProgress ?? (() => undefined);
+  const tellTrial = options.onTrial ?? (() => undefined);
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-end-to-end-'));
   try {
     tell('starting a Sluice of our own');
     const instance = await startStandalone({ dataDir });
-    const memory = watchMemory(async () => {
+    const processes = watchProcesses(async () => {
       const { pid, children } = await instance.state();
       return { ...children, ...(pid === null ? {} : { supervisor: pid }) };
     });
-    const bench = createBench(instance, batchSize, signal, tell);
+    const bench = createBench({ instance, processes, batchSize, signal, tell });
     try {
       await bench.hold(500, 3);
-      const saturation = await bench.hold(Number.POSITIVE_INFINITY, SATURATION_SECONDS);
-      tell(`${saturation.queryablePerSecond} events/s queryable when flooded`);
+      const flood = await bench.hold(Number.POSITIVE_INFINITY, SATURATION_SECONDS);
+      tellTrial(`${flood.queryablePerSecond} events/s queryable when flooded`);
       const { best, trials } = await findSustainedRate({
-        firstRate: saturation.queryablePerSecond * 0.85,
-        maxTrials: options.trials ?? 6,
+        firstRate: flood.queryablePerSecond * 0.85,
+        maxTrials: options.trials ?? 7,
         async hold(eventsPerSecond) {
           signal.throwIfAborted();
           const held = await bench.hold(eventsPerSecond, trialSeconds);
@@ -77,14 +85,15 @@ export async function benchEndToEnd(options: EndToEndOptions = {}): Promise<EndT
             held.accepted === held.sent &&
             held.worstLagMs <= LONGEST_LAG_MS &&
             held.drainMs <= LONGEST_DRAIN_MS;
-          tell(
+          tellTrial(
             `${eventsPerSecond} events/s: ${sustained ? 'sustained' : 'not sustained'}, drained in ${held.drainMs} ms`,
           );
           return { sustained, drainMs: held.drainMs, worstLagMs: held.worstLagMs };
         },
       });
       const probe = createLatencyRecorder();
-      const half = await bench.hold(best / 2, trialSeconds, probe);
+      const lowest = Math.min(...trials.map((trial) => trial.eventsPerSecond));
+      const half = await bench.hold((best === 0 ? lowest : best) / 2, trialSeconds, probe);
       const queryable = probe.summary();
       return {
         eventsPerSecond: best,
@@ -93,12 +102,13 @@ export async function benchEndToEnd(options: EndToEndOptions = {}): Promise<EndT
         p99QueryableMs: Math.round(queryable.p99),
         acceptLatencyMs: half.latencyMs,
         ...(await bench.compare()),
-        memory: memory.peaksMb(),
+        memory: processes.peaksMb(),
+        cpuMicrosPerEvent: { flooded: flood.cpuMicrosPerEvent, atHalf: half.cpuMicrosPerEvent },
         probes: probe.count,
         trials,
       };
     } finally {
-      await memory.stop();
+      await processes.stop();
       await bench.close();
       await instance.stop();
     }
@@ -116,6 +126,7 @@ interface Held {
   drainMs: number;
   /** Over the load and the draining. */
   queryablePerSecond: number;
+  cpuMicrosPerEvent: Record<string, number>;
 }
 
 interface Bench {
@@ -130,12 +141,15 @@ const FLOOD_RATE = 200_000;
 const FLOOD_IN_FLIGHT = 16;
 const IN_FLIGHT = 64;
 
-function createBench(
-  { target }: StandaloneInstance,
-  batchSize: number,
-  signal: AbortSignal,
-  tell: (text: string) => void,
-): Bench {
+function createBench(options: {
+  instance: StandaloneInstance;
+  processes: ProcessWatch;
+  batchSize: number;
+  signal: AbortSignal;
+  tell: (text: string) => void;
+}): Bench {
+  const { processes, batchSize, signal, tell } = options;
+  const { target } = options.instance;
   const connect = { url: target.gatewayUrl, writeKey: target.writeKey };
   const client = createGatewayClient(connect);
   const probeClient = createGatewayClient(connect);
@@ -158,6 +172,7 @@ function createBench(
       signal.addEventListener('abort', stop, { once: true });
       const isFlood = !Number.isFinite(eventsPerSecond);
       const floodEnd = isFlood ? setTimeout(stop, seconds * 1_000) : undefined;
+      const cpuBefore = await processes.cpuSeconds();
       const startedAt = performance.now();
       const probing = probe === undefined ? undefined : sendProbes(probeClient, api, probe, end.signal);
       // Reported where it is awaited, after the load.
@@ -187,6 +202,7 @@ function createBench(
         worstLagMs: report.worstLagMs,
         latencyMs: report.latencyMs,
         drainMs: Math.round(drainedAt - endedAt),
+        cpuMicrosPerEvent: perEvent(cpuBefore, await processes.cpuSeconds(), report.accepted),
         queryablePerSecond: Math.round((report.accepted / (drainedAt - startedAt)) * 1_000),
       };
     },
@@ -209,6 +225,19 @@ function createBench(
       await api.close();
     },
   };
+}
+
+function perEvent(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+  events: number,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, seconds]) => [
+      name,
+      Math.round(((seconds - (before[name] ?? 0)) / Math.max(1, events)) * 1e6),
+    ]),
+  );
 }
 
 async function untilQueryable(api: ApiClient, watermark: string, signal: AbortSignal): Promise<void> {

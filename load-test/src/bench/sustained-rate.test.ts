@@ -28,6 +28,6 @@ describe('findSustainedRate', () => {
       hold: () => Promise.resolve({ sustained: false, drainMs: 9_000, worstLagMs: 0 }),
     });
     expect(best).toBe(0);
-    expect(trials.map((trial) => trial.eventsPerSecond)).toEqual([1_000, 800, 640]);
+    expect(trials.map((trial) => trial.eventsPerSecond)).toEqual([1_000, 700, 490]);
   });
 });

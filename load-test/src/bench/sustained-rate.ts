@@ -14,7 +14,7 @@ export interface SustainedRateOptions {
 }
 
 const UP = 1.2;
-const DOWN = 0.8;
+const DOWN = 0.7;
 /** The answer is known well enough when the next higher rate tried is within a tenth. */
 const CLOSE = 1.1;
 

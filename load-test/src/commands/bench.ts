@@ -6,32 +6,42 @@ interface Flags {
   json?: boolean;
 }
 
-const PARTS = ['landing', 'end-to-end'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
   .description(
     'Measures one part of the way of an event on this machine:\n' +
+      '  gateway     validated and durably logged events a second, beside a server that only parses\n' +
       '  landing     rows a second from the log to Postgres and ClickHouse, beside plain COPY\n' +
       '  end-to-end  events a second that are accepted and become queryable as fast as they come',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS));
 
 await runCommand<Flags>(program, async (_flags, context, args) => {
-  const result = await measure(args[0] as Part, context);
-  return { ok: true, json: result, text: textOf(result) };
+  const { ok, result } = await measure(args[0] as Part, context);
+  return { ok, json: result, text: textOf(result) };
 });
 
 /** Loaded when it is asked for: each part brings in services and engines of its own. */
-async function measure(part: Part, context: CommandContext): Promise<object> {
+async function measure(part: Part, context: CommandContext): Promise<{ ok: boolean; result: object }> {
   switch (part) {
+    case 'gateway': {
+      const { benchGateway } = await import('../bench/gateway.js');
+      return { ok: true, result: await benchGateway({ onProgress: (text) => context.progress(text) }) };
+    }
     case 'landing': {
       const { benchLanding } = await import('../bench/landing.js');
-      return benchLanding();
+      return { ok: true, result: await benchLanding() };
     }
     case 'end-to-end': {
       const { benchEndToEnd } = await import('../bench/end-to-end.js');
-      return benchEndToEnd({ signal: context.signal, onProgress: (text) => context.progress(text) });
+      const result = await benchEndToEnd({
+        signal: context.signal,
+        onProgress: (text) => context.progress(text),
+        onTrial: (text) => context.tell(text),
+      });
+      return { ok: result.lost === 0 && result.duplicated === 0 && result.eventsPerSecond > 0, result };
     }
   }
 }

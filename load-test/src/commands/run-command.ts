@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { CommanderError, InvalidArgumentError, Option, type Command } from 'commander';
 
 export interface CommandContext {
@@ -31,6 +32,8 @@ export async function runCommand<Flags extends { json?: boolean }>(
   run: (flags: Flags, context: CommandContext, args: string[]) => Promise<CommandResult>,
 ): Promise<never> {
   const abort = new AbortController();
+  // Every request that waits to be sent again listens to it.
+  setMaxListeners(0, abort.signal);
   let exitCode = 1;
   const interrupt = (): void => {
     // The second Ctrl+C does not wait for the clean-up.

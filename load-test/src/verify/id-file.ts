@@ -19,23 +19,28 @@ export function createIdFile(path: string): IdFile {
   stream.on('error', (error) => {
     failure = error;
   });
-  let room = Promise.resolve();
+  /** Pending while the stream has more than it wants to hold; shared by all who wait. */
+  let room: Promise<void> | undefined;
+
+  function untilRoom(): Promise<void> {
+    room ??= new Promise<void>((resolve) => {
+      const go = (): void => {
+        stream.off('drain', go);
+        stream.off('error', go);
+        room = undefined;
+        resolve();
+      };
+      stream.once('drain', go);
+      stream.once('error', go);
+    });
+    return room;
+  }
+
   return {
     async add(ids) {
       if (ids.length === 0) return;
       if (failure !== undefined) throw failure as Error;
-      if (!stream.write(`${ids.join('\n')}\n`)) {
-        room = new Promise<void>((resolve) => {
-          const go = (): void => {
-            stream.off('drain', go);
-            stream.off('error', go);
-            resolve();
-          };
-          stream.once('drain', go);
-          stream.once('error', go);
-        });
-      }
-      await room;
+      if (!stream.write(`${ids.join('\n')}\n`)) await untilRoom();
     },
     async close() {
       stream.end();
