@@ -69,7 +69,8 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     log: logger,
     registry,
     title: 'Sluice analytics API',
-    description: 'Answers questions about events. Every answer says through which instant it is complete.',
+    description:
+      'Answers questions about events. Every answer says through which instant it is complete. Requests carry a read or admin key as `Authorization: Bearer KEY`, or as the user name of Basic.',
     version: '1',
     bodyLimit: MAX_BODY_BYTES,
     trustProxy: config.trustProxy,

@@ -2,7 +2,7 @@ import { auditSchema, problemSchema, SluiceError } from '@sluice/contracts';
 import { z } from 'zod';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
 import { takeAudit } from '../audit/take-audit.js';
-import { instantParameter } from './events.js';
+import { instantParameter } from './parameters.js';
 
 const DAY_MS = 86_400_000;
 

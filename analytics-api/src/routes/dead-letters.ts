@@ -8,16 +8,13 @@ import {
 import { z } from 'zod';
 import type { ApiContext, ApiScope } from '../api-context.js';
 import { askDeadLetter, askDeadLetters, type DeadLetterRow } from '../questions/dead-letters.js';
+import { pageParameters, textParameter } from './parameters.js';
 
-const text = z
-  .string()
-  .max(1_024)
-  .refine((value) => !value.includes('\0'), 'must not hold NUL');
 const parameters = z.strictObject({
   source: z.enum(['gateway', 'pipeline']).optional(),
-  code: text.optional(),
-  message_id: text.optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  code: textParameter.optional(),
+  message_id: textParameter.optional(),
+  limit: pageParameters.limit,
   cursor: z
     .string()
     .regex(/^\d{1,15}$/, 'is malformed')

@@ -3,23 +3,13 @@ import { z } from 'zod';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
 import { parseEventCursor } from '../events/event-cursor.js';
 import { readEventPage } from '../events/read-event-page.js';
-
-const id = z
-  .string()
-  .min(1)
-  .max(1_024)
-  .refine((value) => !value.includes('\0'), 'must not hold NUL');
-export const instantParameter = z.iso.datetime({ offset: true });
-export const pageParameters = {
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(256).optional().describe('`next_cursor` of the page before.'),
-};
+import { instantParameter, pageParameters, textParameter } from './parameters.js';
 
 const parameters = z.strictObject({
-  event: id.optional(),
+  event: textParameter.optional(),
   type: eventTypeSchema.optional(),
-  user_id: id.optional(),
-  anonymous_id: id.optional(),
+  user_id: textParameter.optional(),
+  anonymous_id: textParameter.optional(),
   session_id: z.guid().optional(),
   from: instantParameter.optional().describe('First instant, by the time events happened.'),
   to: instantParameter.optional().describe('End; not included.'),

@@ -11,6 +11,7 @@ import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context
 import { encodeServerSentEvents } from '../live/server-sent-events.js';
 import { tailEvents } from '../live/tail-events.js';
 import { askLandedOffsets } from '../questions/landed-offsets.js';
+import { textParameter } from './parameters.js';
 
 /** `GET /v1/live`: the events of a project as they land, as server-sent events. */
 export function registerLive(app: ApiScope, context: ApiContext): void {
@@ -26,7 +27,7 @@ export function registerLive(app: ApiScope, context: ApiContext): void {
           'Events named `event` carry an event as JSON, `skipped` says that the reader fell too far behind. Reconnecting with Last-Event-ID goes on where the stream ended.',
         headers: z.looseObject({ 'last-event-id': z.string().max(8_192).optional() }),
         querystring: z.strictObject({
-          event: z.string().min(1).max(1_024).optional(),
+          event: textParameter.optional(),
           type: eventTypeSchema.optional(),
         }),
         response: {

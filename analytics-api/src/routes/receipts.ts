@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
 import { readWatermark } from '../freshness/wait-for.js';
 import { findReceipt } from '../receipts/find-receipt.js';
-import { instantParameter } from './events.js';
+import { instantParameter, textParameter } from './parameters.js';
 
 /** `GET /v1/receipts/:messageId`: what became of a message. */
 export function registerReceipts(app: ApiScope, context: ApiContext): void {
@@ -13,10 +13,7 @@ export function registerReceipts(app: ApiScope, context: ApiContext): void {
       schema: {
         summary: 'Show what became of a message',
         params: z.object({
-          messageId: z
-            .string()
-            .min(1)
-            .refine((value) => !value.includes('\0'), 'must not hold NUL'),
+          messageId: textParameter,
         }),
         querystring: z.strictObject({
           timestamp: instantParameter

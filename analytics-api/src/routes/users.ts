@@ -4,14 +4,10 @@ import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context
 import { parseEventCursor } from '../events/event-cursor.js';
 import { readEventPage } from '../events/read-event-page.js';
 import { askMergedIds, askProfile } from '../questions/users.js';
-import { pageParameters } from './events.js';
+import { pageParameters, textParameter } from './parameters.js';
 
 const path = z.object({
-  id: z
-    .string()
-    .min(1)
-    .refine((value) => !value.includes('\0'), 'must not hold NUL')
-    .describe('A user id, an anonymous id, or an id that was merged away.'),
+  id: textParameter.describe('A user id, an anonymous id, or an id that was merged away.'),
 });
 const SHOWN_IDENTITIES = 1_000;
 const MAX_MERGED_IDS = 10_000;
