@@ -11,8 +11,8 @@ export interface Stoppable {
 
 /**
  * Runs a service as this process; its schema holds `serviceSettings`: reads its settings, starts it, and stops it gracefully on SIGTERM, SIGINT or when the
- * parent process is gone. Exit code 0 after a graceful stop, 1 when it could not start, stop in time or crashed, 2 when
- * the settings are not usable.
+ * parent process is gone. Exit code 0 after a graceful stop, 1 when it could not start, 2 when the settings are not
+ * usable. Ends by SIGKILL when it crashed or did not stop in time.
  */
 export async function runService<S extends z.ZodObject>(
   name: string,
@@ -30,9 +30,9 @@ export async function runService<S extends z.ZodObject>(
   const settings = config as { LOG_LEVEL: LogLevel; SHUTDOWN_TIMEOUT_MS: number };
   const log = createLogger(name, settings.LOG_LEVEL);
 
-  const crash = (error: unknown, what: string): never => {
+  const crash = (error: unknown, what: string): void => {
     log.fatal({ err: error }, what);
-    process.exit(1);
+    die();
   };
   process.on('uncaughtException', (error) => crash(error, 'uncaught exception'));
   process.on('unhandledRejection', (error) => crash(error, 'unhandled rejection'));
@@ -48,20 +48,30 @@ export async function runService<S extends z.ZodObject>(
   try {
     service = await start(config, { log });
   } catch (error) {
-    return crash(error, `${name} could not start`);
+    log.fatal({ err: error }, `${name} could not start`);
+    process.exit(1);
   }
   const reason = await stopRequested;
   log.info({ reason }, `${name} is shutting down`);
   const deadline = setTimeout(() => {
     log.fatal({ timeoutMs: settings.SHUTDOWN_TIMEOUT_MS }, `${name} did not stop in time`);
-    process.exit(1);
+    die();
   }, settings.SHUTDOWN_TIMEOUT_MS);
   try {
     await service.stop();
   } catch (error) {
-    return crash(error, `${name} could not stop cleanly`);
+    crash(error, `${name} could not stop cleanly`);
   }
   clearTimeout(deadline);
   log.info(`${name} has stopped`);
   process.exit(0);
+}
+
+/**
+ * Ends this process, whatever its threads do. An exit would first run the handlers of native code, and the embedded
+ * ClickHouse engine waits there for ever for a lock that one of its busy threads holds. Nothing is lost: what matters is
+ * durable before it is acknowledged.
+ */
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
 }
