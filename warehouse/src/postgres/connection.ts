@@ -87,6 +87,9 @@ async function openPool(url: string, options: PostgresOptions): Promise<Postgres
     types: TYPES,
   });
   pool.on('error', options.onIdleError ?? (() => undefined));
+  // A connection can also break while its holder is busy with something else, within a transaction. That is no reason to
+  // crash: the holder's next statement fails.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('select 1');
   } catch (error) {
