@@ -21,6 +21,7 @@ export default defineConfig({
         ...fromSource,
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: ['*/src/**/*.test.ts'],
           pool: 'threads',
           testTimeout: 30_000,
@@ -30,6 +31,7 @@ export default defineConfig({
         ...fromSource,
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: ['*/test/**/*.integration.test.ts'],
           // A process of its own for each file: the embedded ClickHouse engine lives once in a process.
           pool: 'forks',
