@@ -2,7 +2,9 @@ import type pg from 'pg';
 import type { ClickHouse } from '../clickhouse/connection.js';
 import { liveGeneration } from '../clickhouse/generations.js';
 import { readMigrations, type Migration } from './migration-files.js';
-import { checkApplied, MIGRATION_LOCK } from './migrate-postgres.js';
+import { checkApplied } from './migrate-postgres.js';
+import { withMigrationLock } from './migration-lock.js';
+import { splitStatements } from './split-statements.js';
 
 /**
  * Brings the live generation of the rollups up to date; on the first run, makes generation 1 and puts it live. Which
@@ -12,28 +14,24 @@ export async function migrateClickHouse(
   clickhouse: ClickHouse,
   pool: pg.Pool,
 ): Promise<{ generation: number }> {
-  const client = await pool.connect();
-  try {
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    try {
-      const generation = (await liveGeneration(pool)) ?? 1;
-      await createGeneration(clickhouse, generation);
-      await client.query(
-        `insert into rollup_generations (generation, state, live_at) values ($1, 'live', now())
-         on conflict (generation) do nothing`,
-        [generation],
-      );
-      return { generation };
-    } finally {
-      await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-    }
-  } finally {
-    client.release();
-  }
+  return withMigrationLock(pool, async (client) => {
+    const generation = (await liveGeneration(client)) ?? 1;
+    await createGeneration(clickhouse, generation);
+    await client.query(
+      `insert into rollup_generations (generation, state, live_at) values ($1, 'live', now())
+       on conflict (generation) do nothing`,
+      [generation],
+    );
+    return { generation };
+  });
 }
 
 /** Makes the database of a generation with all its tables, or brings it up to date. Safe to repeat after a crash. */
-export async function createGeneration(clickhouse: ClickHouse, generation: number): Promise<void> {
+export async function createGeneration(
+  clickhouse: ClickHouse,
+  generation: number,
+  known?: readonly Migration[],
+): Promise<void> {
   const { client, layout } = clickhouse;
   const database = clickhouse.database(generation);
   await client.command({ query: `create database if not exists ${database} ${layout.onCluster}` });
@@ -41,7 +39,7 @@ export async function createGeneration(clickhouse: ClickHouse, generation: numbe
     query: `create table if not exists ${database}.schema_migrations ${layout.onCluster}
             (name String, checksum String) engine = ${layout.engine('ReplacingMergeTree')} order by name`,
   });
-  const migrations = await readMigrations('clickhouse');
+  const migrations = known ?? (await readMigrations('clickhouse'));
   const result = await client.query({
     query: `select name, checksum from ${database}.schema_migrations final`,
     format: 'JSONEachRow',
@@ -73,16 +71,6 @@ async function apply(clickhouse: ClickHouse, database: string, migration: Migrat
     table: `${database}.schema_migrations`,
     values: [{ name: migration.name, checksum: migration.checksum }],
     format: 'JSONEachRow',
+    clickhouse_settings: clickhouse.insertSettings,
   });
-}
-
-/** Cuts at semicolons that end a line, after taking the comment lines out; the files hold no others. */
-export function splitStatements(sql: string): string[] {
-  return sql
-    .split('\n')
-    .filter((line) => !line.trimStart().startsWith('--'))
-    .join('\n')
-    .split(/;[ \t]*(?:\n|$)/)
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== '');
 }

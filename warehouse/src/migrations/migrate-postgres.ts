@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { readMigrations, type Migration } from './migration-files.js';
+import { withMigrationLock } from './migration-lock.js';
 
 export interface PostgresMigration {
   /** Names of the files that this call applied, in order. */
@@ -8,33 +9,26 @@ export interface PostgresMigration {
   version: string;
 }
 
-/** Taken by everyone who changes a schema, in either store. */
-export const MIGRATION_LOCK = 7_215_001;
-
 /**
  * Brings the schema up to date. Side by side with other migrators, one works and the others wait. Each file is one
  * transaction, recorded in it.
+ * @param known The migrations; default those of this package.
  * @throws Error when an applied file has changed, or when the database is newer than this code.
  */
-export async function migratePostgres(pool: pg.Pool): Promise<PostgresMigration> {
-  const migrations = await readMigrations('postgres');
-  const client = await pool.connect();
-  try {
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    try {
-      await client.query(
-        `create table if not exists schema_migrations (
-           name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
-      );
-      const pending = await pendingMigrations(client, migrations);
-      for (const migration of pending) await apply(client, migration);
-      return { applied: pending.map(({ name }) => name), version: migrations.at(-1)?.name ?? '' };
-    } finally {
-      await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-    }
-  } finally {
-    client.release();
-  }
+export async function migratePostgres(
+  pool: pg.Pool,
+  known?: readonly Migration[],
+): Promise<PostgresMigration> {
+  const migrations = known ?? (await readMigrations('postgres'));
+  return withMigrationLock(pool, async (client) => {
+    await client.query(
+      `create table if not exists schema_migrations (
+         name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
+    );
+    const pending = await pendingMigrations(client, migrations);
+    for (const migration of pending) await apply(client, migration);
+    return { applied: pending.map(({ name }) => name), version: migrations.at(-1)?.name ?? '' };
+  });
 }
 
 async function pendingMigrations(client: pg.PoolClient, known: readonly Migration[]): Promise<Migration[]> {
@@ -75,7 +69,8 @@ async function apply(client: pg.PoolClient, migration: Migration): Promise<void>
     ]);
     await client.query('commit');
   } catch (error) {
-    await client.query('rollback');
+    // Without a connection there is nothing to roll back.
+    await client.query('rollback').catch(() => undefined);
     throw new Error(`Migration ${migration.name} failed: ${String(error)}`, { cause: error });
   }
 }

@@ -14,21 +14,26 @@ export interface Migration {
 
 /** The migrations of a store in their order. */
 export async function readMigrations(store: 'postgres' | 'clickhouse'): Promise<Migration[]> {
-  const folder = join(findMigrations(), store);
+  const folder = join(migrationsRoot(), store);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(
     files.map(async (file) => {
       const sql = await readFile(join(folder, file), 'utf8');
-      return { name: file.slice(0, -4), sql, checksum: createHash('sha256').update(sql).digest('hex') };
+      return { name: file.slice(0, -'.sql'.length), sql, checksum: checksumOf(sql) };
     }),
   );
 }
 
-/** The `migrations` folder of this workspace: the nearest one above, from a source file as from a built one. */
-function findMigrations(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const candidate = join(folder, 'migrations', 'postgres');
-    if (existsSync(candidate)) return dirname(candidate);
-    if (folder === dirname(folder)) throw new Error('The migrations of the stores are not installed.');
-  }
+export function checksumOf(sql: string): string {
+  return createHash('sha256').update(sql).digest('hex');
+}
+
+/** The folder lies in the workspace, beside the sources and beside what is built from them. */
+function migrationsRoot(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const candidates = ['..', '../..'].map((up) => join(here, up, 'migrations'));
+  const root = candidates.find((path) => existsSync(join(path, 'postgres')));
+  if (root === undefined)
+    throw new Error(`The migrations are missing; they were looked for in ${candidates.join(', ')}.`);
+  return root;
 }

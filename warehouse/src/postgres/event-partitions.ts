@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 
 const MS_PER_DAY = 86_400_000;
@@ -20,51 +21,37 @@ export function firstEventIdOf(day: Day): string {
 
 /**
  * Makes the daily partitions of `events` that are missing. Rows of those days that were kept in `events_other` until now
- * move over in the same transaction, so that at no moment a row is missing or there twice. Safe to repeat and side by
- * side; whoever waits for the lock gives up after a few seconds with an error that may be retried.
+ * move over in the same transaction, so that at no moment a row is missing or there twice. Safe to repeat, and side by
+ * side with itself and with inserts: it waits for the lock for a moment only, lets those who queue behind it pass, and
+ * tries again.
+ * @throws Error of Postgres, `lock_not_available`, when others hold the lock for half a minute.
  */
 export async function ensureEventPartitions(pool: pg.Pool, days: Iterable<Day>): Promise<void> {
   const wanted = [...new Set(days)].sort();
   if (wanted.length === 0) return;
-  const found = await pool.query<{ name: string }>(
-    `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-     where i.inhparent = 'events'::regclass`,
-  );
-  const existing = new Set(found.rows.map(({ name }) => name));
+  const existing = new Set(await partitionNames(pool));
   for (const day of wanted) {
-    if (!existing.has(partitionName(day))) await createPartition(pool, day);
+    if (!existing.has(partitionName(day)))
+      await withLockPatience(pool, (client) => makePartition(client, day));
   }
 }
 
-async function createPartition(pool: pg.Pool, day: Day): Promise<void> {
+async function makePartition(client: pg.PoolClient, day: Day): Promise<void> {
   const name = partitionName(day);
   const from = firstEventIdOf(day);
   const to = firstEventIdOf(dayOf(Date.parse(`${day}T00:00:00Z`) + MS_PER_DAY));
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
-    await client.query(`set local lock_timeout = '10s'`);
-    // One maker at a time: two that both move rows out of events_other would wait for each other.
-    await client.query(`select pg_advisory_xact_lock(hashtext('sluice event partitions'))`);
-    const made = await client.query(`select 1 from pg_class where relname = $1 and relkind = 'r'`, [name]);
-    if (made.rowCount === 0) {
-      await client.query(`lock table events_other in share row exclusive mode`);
-      await client.query(`create table ${name} (like events including defaults including constraints)`);
-      await client.query(
-        `with moved as (delete from events_other where event_id >= '${from}' and event_id < '${to}' returning *)
-         insert into ${name} select * from moved`,
-      );
-      await client.query(
-        `alter table events attach partition ${name} for values from ('${from}') to ('${to}')`,
-      );
-    }
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback');
-    throw error;
-  } finally {
-    client.release();
-  }
+  // One maker at a time: the others then find the partition made.
+  await client.query(`select pg_advisory_xact_lock(hashtext('sluice event partitions'))`);
+  const made = await client.query(`select 1 where to_regclass($1) is not null`, [name]);
+  if (made.rowCount !== 0) return;
+  // Attaching needs this lock in the end. A weaker one first would be a deadlock with whoever has read and then inserts.
+  await client.query('lock table events_other in access exclusive mode');
+  await client.query(`create table ${name} (like events including defaults including constraints)`);
+  await client.query(
+    `with moved as (delete from events_other where event_id >= '${from}' and event_id < '${to}' returning *)
+     insert into ${name} select * from moved`,
+  );
+  await client.query(`alter table events attach partition ${name} for values from ('${from}') to ('${to}')`);
 }
 
 /**
@@ -72,19 +59,67 @@ async function createPartition(pool: pg.Pool, day: Day): Promise<void> {
  * believable time) goes by the time of receipt.
  */
 export async function dropExpiredPartitions(pool: pg.Pool, oldestKept: Day): Promise<Day[]> {
-  const found = await pool.query<{ name: string }>(
-    `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-     where i.inhparent = 'events'::regclass and c.relname ~ '^events_\\d{8}$' order by 1`,
-  );
   const dropped: Day[] = [];
-  for (const { name } of found.rows) {
+  for (const name of await partitionNames(pool)) {
     const day = `${name.slice(7, 11)}-${name.slice(11, 13)}-${name.slice(13, 15)}`;
     if (day >= oldestKept) break;
-    await pool.query(`drop table if exists ${name}`);
+    await withLockPatience(pool, async (client) => {
+      await client.query(`drop table if exists ${name}`);
+    });
     dropped.push(day);
   }
   await pool.query('delete from events_other where received_at < $1::date', [oldestKept]);
   return dropped;
+}
+
+/** The daily partitions, oldest first. */
+async function partitionNames(pool: pg.Pool): Promise<string[]> {
+  const found = await pool.query<{ name: string }>(
+    `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'events'::regclass and c.relname ~ '^events_\\d{8}$' order by 1`,
+  );
+  return found.rows.map(({ name }) => name);
+}
+
+const LOCK_TIMEOUT_MS = 1_000;
+const PATIENCE_MS = 30_000;
+/** lock_not_available, deadlock_detected. */
+const WORTH_ANOTHER_TRY = new Set(['55P03', '40P01']);
+
+/** Runs a transaction that needs a lock against everyone, without making everyone queue behind it for long. */
+async function withLockPatience(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<void>,
+): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await inTransaction(pool, async (client) => {
+        await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        await work(client);
+      });
+      return;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === undefined || !WORTH_ANOTHER_TRY.has(code) || Date.now() > deadline) throw error;
+    }
+    await wait(Math.random() * 200 * Math.min(attempt, 5));
+  }
+}
+
+async function inTransaction(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query('begin');
+    await work(client);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => (broken = true));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
 }
 
 /** Built from a checked day: the only part of these statements that cannot be a bound value. */

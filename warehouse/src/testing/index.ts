@@ -6,20 +6,23 @@ import pg from 'pg';
 import { openClickHouse, type ClickHouse } from '../clickhouse/connection.js';
 import { migrateClickHouse } from '../migrations/migrate-clickhouse.js';
 import { migratePostgres } from '../migrations/migrate-postgres.js';
-import { openPostgres, type Postgres } from '../postgres/connection.js';
+import { openPostgres, type Postgres, type PostgresOptions } from '../postgres/connection.js';
 
 export interface TestDatabase extends Postgres {
   /** Closes the pool and drops the database. */
   drop(): Promise<void>;
 }
 
-/** A migrated database of a test file's own, on the server at `serverUrl`. */
-export async function createTestDatabase(serverUrl: string): Promise<TestDatabase> {
+/** A migrated database of a test file's own, on the server at `serverUrl`, which is `inject('postgresUrl')`. */
+export async function createTestDatabase(
+  serverUrl: string,
+  options: PostgresOptions = {},
+): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, `create database ${name}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  const postgres = await openPostgres(url.href);
+  const postgres = await openPostgres(url.href, options);
   await migratePostgres(postgres.pool);
   return {
     ...postgres,
@@ -45,11 +48,11 @@ export interface TestClickHouse extends ClickHouse {
   drop(): Promise<void>;
 }
 
-/** The embedded engine in a folder of its own, with generation 1 live; one per process. */
-export async function openTestClickHouse(pool: pg.Pool): Promise<TestClickHouse> {
+/** The embedded engine in a folder of its own, one per process; with a pool, generation 1 is made and put live there. */
+export async function openTestClickHouse(pool?: pg.Pool): Promise<TestClickHouse> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-clickhouse-'));
   const clickhouse = await openClickHouse(`embedded:${dir}`);
-  await migrateClickHouse(clickhouse, pool);
+  if (pool !== undefined) await migrateClickHouse(clickhouse, pool);
   return {
     ...clickhouse,
     async drop() {
