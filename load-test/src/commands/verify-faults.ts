@@ -62,7 +62,9 @@ await runCommand<Flags>(program, async (flags, context) => {
     context.signal.throwIfAborted();
     const kills = Math.ceil(killsLeft / (logs.length - index));
     killsLeft -= kills;
-    runs.push({ log, ...(await runOn(log, kills, seed + index, flags, context)) });
+    const run = { log, ...(await runOn(log, kills, seed + index, flags, context)) };
+    runs.push(run);
+    context.tell(runText(run));
   }
   const sum = (of: (run: FaultsReport) => number): number => runs.reduce((total, run) => total + of(run), 0);
   const result = {
@@ -76,13 +78,10 @@ await runCommand<Flags>(program, async (flags, context) => {
   return {
     ok: runs.every((run) => run.exact && run.failed === 0 && run.accepted > 0),
     json: { ...result, seed, runs },
-    text: [
-      ...runs.map((run) => runText(run)),
-      alignedLines([
-        ...Object.entries(result).map(([name, value]) => [name, numberText(value)] as const),
-        ['seed', String(seed)],
-      ]),
-    ].join('\n\n'),
+    text: alignedLines([
+      ...Object.entries(result).map(([name, value]) => [name, numberText(value)] as const),
+      ['seed', String(seed)],
+    ]),
   };
 });
 
