@@ -1,6 +1,11 @@
-import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
+import {
+  ClickHouseLogLevel,
+  createClient,
+  type ClickHouseClient,
+  type ClickHouseSettings,
+} from '@clickhouse/client';
 import { createEmbeddedConnection } from './embedded-connection.js';
-import { COMMON_SETTINGS, INSERT_SETTINGS } from './settings.js';
+import { COMMON_SETTINGS, INSERT_SETTINGS, insertSettingsFor } from './settings.js';
 import { PLAIN_LAYOUT, replicatedLayout, type TableLayout } from './table-layout.js';
 
 export interface ClickHouse {
@@ -22,6 +27,9 @@ export interface ClickHouseOptions {
   maxMemoryBytes?: number;
 }
 
+/** Whoever calls gets the error, and logs it in the service's own form. */
+const SILENT = { level: ClickHouseLogLevel.OFF };
+
 /**
  * Opens ClickHouse. `embedded:DIR` runs the engine in this process, which must be the only one in that directory;
  * `http(s)://user:password@host:port/` uses a server: with `?cluster=NAME` for replicated tables on that cluster, with
@@ -41,6 +49,7 @@ async function openEmbedded(dir: string, options: ClickHouseOptions): Promise<Cl
   const client = createClient({
     connection: createEmbeddedConnection(engine),
     clickhouse_settings: COMMON_SETTINGS,
+    log: SILENT,
   });
   return {
     client,
@@ -63,23 +72,38 @@ async function openServer(url: string, options: ClickHouseOptions): Promise<Clic
     password: decodeURIComponent(address.password),
     request_timeout: 60_000,
     clickhouse_settings: COMMON_SETTINGS,
+    log: SILENT,
     compression: { request: false, response: true },
     keep_alive: { enabled: true },
   });
-  const ping = await client.ping();
-  if (!ping.success) {
+  try {
+    const insertSettings = await readInsertSettings(client);
+    return {
+      client,
+      database: databaseNames(prefix ?? options.databasePrefix),
+      insertSettings,
+      layout: isReplicated ? replicatedLayout(cluster) : PLAIN_LAYOUT,
+      close: () => client.close(),
+    };
+  } catch (error) {
     await client.close();
-    throw new Error(`ClickHouse at ${address.host} does not answer: ${ping.error.message}`, {
-      cause: ping.error,
+    throw new Error(`ClickHouse at ${address.host} cannot be used: ${(error as Error).message}`, {
+      cause: error,
     });
   }
-  return {
-    client,
-    database: databaseNames(prefix ?? options.databasePrefix),
-    insertSettings: INSERT_SETTINGS,
-    layout: isReplicated ? replicatedLayout(cluster) : PLAIN_LAYOUT,
-    close: () => client.close(),
-  };
+}
+
+async function readInsertSettings(client: ClickHouseClient): Promise<ClickHouseSettings> {
+  const result = await client.query({
+    query: 'select name, version() as version from system.settings where name in ({names: Array(String)})',
+    query_params: { names: Object.keys(INSERT_SETTINGS) },
+    format: 'JSONEachRow',
+  });
+  const rows = await result.json<{ name: string; version: string }>();
+  return insertSettingsFor(
+    new Set(rows.map(({ name }) => name)),
+    rows[0]?.version ?? 'of an unknown version',
+  );
 }
 
 function databaseNames(prefix = 'sluice'): (generation: number) => string {

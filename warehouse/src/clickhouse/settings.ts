@@ -4,12 +4,15 @@ import type { ClickHouseSettings } from '@clickhouse/client';
  * Exactly-once depends on each of these, and their defaults differ between versions, so all are said. Together with a
  * deduplication window on the events table and on every rollup table they make a repeated token change nothing anywhere.
  */
-export const INSERT_SETTINGS: ClickHouseSettings = {
+export const INSERT_SETTINGS = {
   async_insert: 0,
   wait_for_async_insert: 1,
   insert_deduplicate: 1,
+  // Since 26.x this one decides, over the one before; older servers do not have it.
+  deduplicate_insert: 'enable',
   deduplicate_blocks_in_dependent_materialized_views: 1,
   materialized_views_ignore_errors: 0,
+  parallel_view_processing: 0,
   // One insert is one block with one token: the set of rows is never cut.
   max_insert_block_size: '1048576',
   min_insert_block_size_rows: '1048576',
@@ -26,7 +29,25 @@ export const INSERT_SETTINGS: ClickHouseSettings = {
   input_format_try_infer_dates: 0,
   input_format_try_infer_datetimes: 0,
   date_time_input_format: 'best_effort',
-};
+} as ClickHouseSettings;
+
+/** What a server may lack without harm. */
+const OPTIONAL: ReadonlySet<string> = new Set(['deduplicate_insert']);
+
+/**
+ * The insert settings as far as a server has them.
+ * @throws Error when it lacks one on which exactly-once or the safety of properties depends.
+ */
+export function insertSettingsFor(known: ReadonlySet<string>, version: string): ClickHouseSettings {
+  const missing = Object.keys(INSERT_SETTINGS).filter((name) => !known.has(name));
+  const needed = missing.filter((name) => !OPTIONAL.has(name));
+  if (needed.length > 0) {
+    throw new Error(
+      `ClickHouse ${version} is too old for Sluice: it has no ${needed.join(', ')}. Use 25.8 or newer.`,
+    );
+  }
+  return Object.fromEntries(Object.entries(INSERT_SETTINGS).filter(([name]) => known.has(name)));
+}
 
 /** For every statement, on whichever connection, so that answers do not depend on how a server is set up. */
 export const COMMON_SETTINGS: ClickHouseSettings = {

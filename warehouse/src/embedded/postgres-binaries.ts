@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { spawnSync } from 'node:child_process';
+import { dirname, join, relative } from 'node:path';
 
 export interface PostgresBinaries {
   initdb: string;
@@ -32,13 +31,27 @@ export function findPostgresBinaries(): PostgresBinaries {
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
 }
 
-/** Packages cannot hold symbolic links; an install script makes them, unless install scripts were switched off. */
-function restoreLinks(packageDir: string): void {
-  const script = join(packageDir, 'scripts', 'hydrate-symlinks.js');
-  const probe = join(packageDir, 'native', 'lib', 'libpq.so.5');
-  if (process.platform !== 'linux' || existsSync(probe) || !existsSync(script)) return;
-  const result = spawnSync(process.execPath, [script], { cwd: packageDir, encoding: 'utf8' });
-  if (result.status !== 0) {
-    throw new Error(`The links of the embedded Postgres could not be made: ${result.stderr}`);
+/**
+ * Packages cannot hold symbolic links: they come as a list, and an install script makes them, unless install scripts were
+ * switched off. Makes those that are missing.
+ * @throws Error, with a text for people, when the package's folder cannot be written.
+ */
+export function restoreLinks(packageDir: string): void {
+  const list = join(packageDir, 'native', 'pg-symlinks.json');
+  if (!existsSync(list)) return;
+  const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    const link = join(packageDir, target);
+    try {
+      if (!existsSync(link)) symlinkSync(relative(dirname(link), join(packageDir, source)), link);
+    } catch (error) {
+      // Another process may have made it just now.
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw new Error(
+        `The embedded Postgres lacks links to its libraries, and ${packageDir} cannot be written (${String(error)}). ` +
+          'Install again with install scripts on, or name a server with POSTGRES_URL=postgres://…',
+        { cause: error },
+      );
+    }
   }
 }
