@@ -91,10 +91,8 @@ export function createProducer(options: ProducerOptions): Producer {
   function append(records: readonly NewRecord[]): Promise<Position[]> {
     if (isClosed) return Promise.reject(new LogUnavailableError('the event log is closed'));
     if (records.length === 0) return Promise.resolve([]);
-    for (const record of records) {
-      const refusal = reasonToRefuse(record);
-      if (refusal !== undefined) return Promise.reject(refusal);
-    }
+    const refusal = reasonToRefuse(records);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const state: Append = {
         positions: new Array<Position>(records.length),
@@ -111,21 +109,30 @@ export function createProducer(options: ProducerOptions): Producer {
     });
   }
 
-  function reasonToRefuse(record: NewRecord): Error | undefined {
-    const queue = queues[record.partition];
-    if (queue === undefined) {
-      return new RangeError(`the log has ${partitionCount} partitions, none is ${record.partition}`);
+  function reasonToRefuse(records: readonly NewRecord[]): Error | undefined {
+    const partitions = new Set<number>();
+    for (const record of records) {
+      if (queues[record.partition] === undefined) {
+        return new RangeError(`the log has ${partitionCount} partitions, none is ${record.partition}`);
+      }
+      if (record.value.byteLength > maxMessageBytes) return tooLarge(record);
+      partitions.add(record.partition);
     }
-    if (record.value.byteLength > maxMessageBytes) return tooLarge(record);
     const nowMs = performance.now();
     if (isDown(nowMs)) return downError();
-    if (queue.troubledSinceMs !== undefined && nowMs - queue.troubledSinceMs > TROUBLED_AFTER_MS) {
-      if (nowMs < trialAtMs[record.partition]!) {
-        return new LogUnavailableError(`partition ${record.partition} of the topic takes no records now`);
-      }
-      trialAtMs[record.partition] = nowMs + TRIAL_MS;
+    const troubled = [...partitions].filter((partition) => isTroubled(partition, nowMs));
+    const refusing = troubled.find((partition) => nowMs < trialAtMs[partition]!);
+    if (refusing !== undefined) {
+      return new LogUnavailableError(`partition ${refusing} of the topic takes no records now`);
     }
+    // This append is the trial, with all of its records.
+    for (const partition of troubled) trialAtMs[partition] = nowMs + TRIAL_MS;
     return undefined;
+  }
+
+  function isTroubled(partition: number, nowMs: number): boolean {
+    const sinceMs = queues[partition]?.troubledSinceMs;
+    return sinceMs !== undefined && nowMs - sinceMs > TROUBLED_AFTER_MS;
   }
 
   function tooLarge(record: NewRecord): RecordTooLargeError {
