@@ -3,7 +3,7 @@ import { openKafkaLog } from './kafka/kafka-log.js';
 import type { EventLog } from './port.js';
 
 export interface OpenEventLogOptions {
-  /** Number of partitions of a log that is created. A log that exists must have this number. Default 4, Kafka 12. */
+  /** Number of partitions of a log that is created. A log that exists must have this number. Default 2, Kafka 12. */
   partitions?: number;
   /** Names this process in the broker's tools. Kafka only. */
   clientId?: string;

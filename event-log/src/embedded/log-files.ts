@@ -18,7 +18,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 
-export const DEFAULT_PARTITIONS = 4;
+export const DEFAULT_PARTITIONS = 2;
 const MAX_PARTITIONS = 256;
 const FORM = 1;
 
@@ -47,7 +47,7 @@ export interface Tail {
 }
 
 export interface OpenLogFilesOptions {
-  /** Number of partitions; must equal the log's own when it exists. Default: the log's own, or 4. */
+  /** Number of partitions; must equal the log's own when it exists. Default: the log's own, or 2. */
   partitions?: number | undefined;
   readOnly?: boolean | undefined;
   /** Address space to reserve, bytes. The file grows only as it is filled; LMDB enlarges the map when it must. */
