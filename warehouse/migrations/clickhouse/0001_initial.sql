@@ -19,7 +19,8 @@ create table if not exists {db}.events {on_cluster}
   group_id        String,
   session_id      UUID,
   is_bot          Bool,
-  properties      JSON(max_dynamic_paths = 256),
+  -- Paths beyond the limit share a column, read as fast; each one within it is several files of a wide part.
+  properties      JSON(max_dynamic_paths = 32),
   page_url        String,
   page_path       String,
   page_title      String,
@@ -50,7 +51,9 @@ create table if not exists {db}.events {on_cluster}
 engine = {engine:MergeTree}
 partition by toYYYYMM(timestamp)
 order by (project_id, event, timestamp, event_id)
-settings {deduplication_window};
+settings {deduplication_window}, min_bytes_for_wide_part = 1073741824;
+
+-- Rollups are cut by year: their keys find a range of time by themselves, and an import of many months makes few parts.
 
 -- Counts and a uniques state by quarter of an hour, the grain that serves every time zone.
 create table if not exists {db}.counts_15m {on_cluster}
@@ -64,7 +67,7 @@ create table if not exists {db}.counts_15m {on_cluster}
   actors     AggregateFunction(uniqCombined64, String)
 )
 engine = {engine:AggregatingMergeTree}
-partition by toYYYYMM(bucket)
+partition by toYear(bucket)
 order by (project_id, event, type, is_bot, bucket)
 settings {deduplication_window};
 
@@ -92,7 +95,7 @@ create table if not exists {db}.user_days {on_cluster}
   events     SimpleAggregateFunction(sum, UInt64)
 )
 engine = {engine:AggregatingMergeTree}
-partition by toYYYYMM(day)
+partition by toYear(day)
 order by (project_id, event, day, actor_id, type, is_bot)
 settings {deduplication_window};
 
@@ -157,7 +160,7 @@ create table if not exists {db}.receipts_1m {on_cluster}
   events     SimpleAggregateFunction(sum, UInt64)
 )
 engine = {engine:AggregatingMergeTree}
-partition by toYYYYMM(minute)
+partition by toYear(minute)
 order by (project_id, minute)
 settings {deduplication_window};
 
