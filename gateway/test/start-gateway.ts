@@ -17,6 +17,8 @@ export interface TestGateway {
   writeKey: string;
   /** Sends a body with the write key in a Basic header, as JSON unless it is text already. */
   post(url: string, body: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
+  /** Listens on a free port and resolves with it. */
+  listen(): Promise<number>;
   /** What the log holds from `since` on, with the meta read. */
   readLog(since?: readonly number[]): Promise<LoggedRecord[]>;
   /** Stops the gateway and removes everything it had. */
@@ -71,6 +73,10 @@ export async function startGateway(options: {
         payload: Buffer.isBuffer(body) || typeof body === 'string' ? body : JSON.stringify(body),
       });
       return { status: answer.statusCode, headers: answer.headers, json: answer.json() };
+    },
+    async listen() {
+      const address = await gateway.app.listen({ host: '127.0.0.1', port: 0 });
+      return Number(new URL(address).port);
     },
     readLog: (since) => readLog(log, since),
     async close() {

@@ -4,6 +4,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { GatewayTelemetry } from '../telemetry.js';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The write key that the request came with; 0 until it is known. */
+    keyId: number;
+  }
+}
+
 const WINDOW_MS = 60_000;
 /** Addresses and keys remembered at once, when they are counted in this process. */
 const MAX_COUNTED = 50_000;
@@ -29,7 +36,7 @@ export interface RateLimitOptions {
  */
 export async function createRateLimits(app: FastifyInstance, options: RateLimitOptions): Promise<RateLimits> {
   const { perIp, perKey, redis, telemetry } = options;
-  const keyIds = new WeakMap<FastifyRequest, number>();
+  app.decorateRequest('keyId', 0);
   await app.register(fastifyRateLimit, {
     global: false,
     cache: MAX_COUNTED,
@@ -43,7 +50,7 @@ export async function createRateLimits(app: FastifyInstance, options: RateLimitO
   });
   const countKey = app.createRateLimit({
     max: perKey,
-    keyGenerator: (request) => `key:${keyIds.get(request)!}`,
+    keyGenerator: (request) => `key:${request.keyId}`,
   });
   type Count = ReturnType<typeof countAddress>;
 
@@ -74,7 +81,7 @@ export async function createRateLimits(app: FastifyInstance, options: RateLimitO
     },
     async checkKey(request, reply, keyId) {
       if (perKey === 0) return;
-      keyIds.set(request, keyId);
+      request.keyId = keyId;
       await check(countKey(request), reply, true);
     },
   };

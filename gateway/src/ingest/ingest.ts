@@ -50,8 +50,8 @@ export function createIngest(options: IngestOptions): Ingest {
 
   return async function ingest(request, reply, { shape, type }) {
     const startedMs = performance.now();
-    const received = request.body as ReceivedBody | undefined;
-    if (received === undefined)
+    const received = request.body as ReceivedBody | null | undefined;
+    if (received === undefined || received === null)
       throw new SluiceError('invalid_json', { message: 'The request has no body.' });
     const prepared = await prepare(request, reply, received.bytes, shape, type);
 

@@ -53,7 +53,9 @@ export interface IngestRouteOptions {
 /** Everything that clients of the tracking API call, in a scope of its own: its bodies and errors are read its way. */
 export async function registerIngestRoutes(app: FastifyInstance, options: IngestRouteOptions): Promise<void> {
   const { admission, rateLimits, telemetry } = options;
-  trackRequests(app, admission);
+  const tracking = trackRequests(app, admission);
+  // A logger of its own for every request would cost more than its key's lookup; what is logged names the request.
+  app.setChildLoggerFactory((logger) => logger);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload, done) => {
     const declared = request.headers['content-length'];
@@ -65,10 +67,7 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
         maxBodyBytes: options.maxBodyBytes,
         maxInflatedBytes: options.maxInflatedBytes,
         deadlines: options.deadlines,
-        onBytes(count) {
-          request.heldBytes += count;
-          admission.hold(count);
-        },
+        onBytes: (count) => tracking.hold(request, count),
       },
       done,
     );
@@ -85,12 +84,11 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
     if (headers['content-type'] !== undefined) headers['content-type'] = 'application/json';
     if (admission.isClosing) void reply.header('connection', 'close');
     try {
-      admission.enter();
+      tracking.enter(request, reply);
     } catch (error) {
       done(error as Error);
       return;
     }
-    request.isInside = true;
     done();
   });
   app.addHook('onRequest', (request, reply) => rateLimits.checkAddress(request, reply));
@@ -108,7 +106,7 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
       summary: 'Takes the metrics that SDKs keep of themselves, and ignores them',
     },
     handler(request, reply) {
-      const body = request.body as ReceivedBody | undefined;
+      const body = request.body as ReceivedBody | null | undefined;
       telemetry.requestAccepted({
         endpoint: 'metrics',
         wireBytes: body?.wireBytes ?? 0,

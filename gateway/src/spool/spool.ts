@@ -181,9 +181,10 @@ async function openLocked(options: SpoolOptions, lock: DirectoryLock): Promise<S
     const from = segment.drained;
     const end = segment.bytes;
     let window = await readAt(segment.file, from, Math.min(wantedBytes, end - from));
-    const first = readFrame(window, 0);
-    if (first.kind === 'partial')
+    for (let first = readFrame(window, 0); first.kind === 'partial' && window.length < end - from;) {
       window = await readAt(segment.file, from, Math.min(first.needed, end - from));
+      first = readFrame(window, 0);
+    }
     const entries: SpoolEntry[] = [];
     let at = 0;
     for (;;) {
