@@ -90,7 +90,7 @@ describe('the tracking API', () => {
     const answer = await t.post('/v1/batch', body);
     expect(answer.json).toMatchObject({ accepted: 40, success: true });
     const logged = await t.readLog(before);
-    expect(logged).toHaveLength(4);
+    expect(logged).toHaveLength(before.length);
     const seen: string[] = [];
     for (const { text, meta } of logged) {
       expect(
@@ -101,7 +101,7 @@ describe('the tracking API', () => {
       seen.push(...messages.filter((message) => text.includes(message)));
     }
     expect(seen.sort()).toEqual([...messages].sort());
-    expect(answer.json.watermark!.split(',')).toHaveLength(4);
+    expect(answer.json.watermark!.split(',')).toHaveLength(before.length);
   });
 
   it('judges the messages of a batch one by one and keeps the rejected ones with their bytes', async () => {
