@@ -15,9 +15,9 @@ import { readPosition } from './land/position.js';
 import { prepareBatch } from './land/prepare-batch.js';
 import type { OnStep } from './land/steps.js';
 import { createPipelineMetrics, type PartitionGauges } from './metrics.js';
-import { flushBatch } from './roll-up/flush-batch.js';
-import { startFlusher, type Flusher } from './roll-up/flusher.js';
+import { flushBatches } from './roll-up/flush-batches.js';
 import { listPending, type PendingBatch } from './roll-up/pending-batch.js';
+import { startRollupQueue } from './roll-up/rollup-queue.js';
 import { checkPlan } from './tracking-plan.js';
 import { startUpkeep, type UpkeepConfig } from './upkeep/upkeep.js';
 import { startJobRunner } from './jobs/job-runner.js';
@@ -32,15 +32,19 @@ export interface PipelineConfig {
   maxBytes?: number;
   /** How long a batch may wait to fill, milliseconds. Default 200. */
   lingerMs?: number;
-  /**
-   * Landed batches of a partition that may wait for ClickHouse before landing waits too. Default 2: an insert costs about
-   * the same for 50 rows as for 5,000, so when ClickHouse is the slower one, batches must grow rather than queue.
-   */
+  /** Landed batches of a partition that may wait for ClickHouse before landing waits too. Default 8. */
   maxPendingBatches?: number;
   /** The same while ClickHouse fails: landing goes on without it for so long. Default 256. */
   maxPendingBatchesWhileFailing?: number;
-  /** Bytes of waiting batches kept in memory, by partition; the others are read from Postgres again. Default 32 MiB. */
+  /** Bytes of waiting batches kept in memory; the others are read from Postgres again. Default 64 MiB. */
   maxBytesInMemory?: number;
+  /** Bytes that go into ClickHouse in one insert at most. Default 24 MiB. */
+  maxGroupBytes?: number;
+  /**
+   * Longest rest between two inserts into ClickHouse while little waits, milliseconds; never more than three times what the
+   * last one took. Default 1,000: it saves most of the processor time of a quiet day.
+   */
+  maxRollupRestMs?: number;
   /** A MaxMind database (`.mmdb`). Without it there is no geography. */
   geographyPath?: string | undefined;
   upkeep?: UpkeepConfig;
@@ -67,7 +71,6 @@ export interface Pipeline {
 
 /** What one partition has at hand, between being assigned and being taken away. */
 interface OwnedPartition {
-  flusher: Flusher;
   position: number;
   endOffset: number;
   completeThroughMs: number | undefined;
@@ -81,7 +84,15 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const { postgres, clickhouse, log, logger, config = {} } = options;
   const { pool } = postgres;
   const owned = new Map<number, OwnedPartition>();
-  const metrics = createPipelineMetrics(options.registry, () => [...owned].map(toGauges));
+  const metrics = createPipelineMetrics(options.registry, () =>
+    [...owned].map(([partition, state]): PartitionGauges => ({
+      partition,
+      pendingBatches: queue.pendingOf(partition),
+      oldestPendingMs: queue.oldestOf(partition),
+      lagRecords: Math.max(0, state.endOffset - state.position),
+      completeThroughMs: state.completeThroughMs,
+    })),
+  );
   const onStep = config.onStep ?? (() => undefined);
   const projects = createProjects(pool);
   const tools: EnrichmentTools = {
@@ -94,9 +105,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     logger.warn({ err: error }, 'complete_through could not be moved on'),
   );
 
-  async function flush(batch: PendingBatch): Promise<void> {
+  async function flush(batches: readonly PendingBatch[]): Promise<void> {
     const startedMs = performance.now();
-    const outcome = await flushBatch(
+    const { rows } = await flushBatches(
       {
         pool,
         clickhouse,
@@ -109,56 +120,61 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           );
         },
       },
-      batch,
+      batches,
     );
-    if (outcome.result === 'done') metrics.rolledUp.inc(outcome.rows);
+    metrics.rolledUp.inc(rows);
     metrics.stageSeconds.observe({ stage: 'roll_up' }, (performance.now() - startedMs) / 1_000);
   }
 
-  async function noteFailedFlush(batch: PendingBatch, error: unknown, attempt: number): Promise<void> {
+  async function noteFailedFlush(
+    batches: readonly PendingBatch[],
+    error: unknown,
+    attempt: number,
+  ): Promise<void> {
+    const batchIds = batches.map(({ batchId }) => batchId);
     metrics.failures.inc({ stage: 'roll_up' });
-    logger.error(
-      { err: error, batchId: batch.batchId, attempt },
-      'a batch could not be rolled up; it is tried again',
-    );
+    logger.error({ err: error, batchIds, attempt }, 'batches could not be rolled up; they are tried again');
     try {
-      await pool.query('update batches set attempts = attempts + 1, last_error = $2 where batch_id = $1', [
-        batch.batchId,
-        String(error).slice(0, 2_000),
-      ]);
+      await pool.query(
+        'update batches set attempts = attempts + 1, last_error = $2 where batch_id = any($1::bigint[])',
+        [batchIds, String(error).slice(0, 2_000)],
+      );
     } catch {
       // Postgres is what is unwell; the log line above is all there can be.
       return;
     }
   }
 
+  const queue = startRollupQueue({
+    flush,
+    onFailure: noteFailedFlush,
+    maxPending: config.maxPendingBatches ?? 8,
+    maxPendingWhileFailing: config.maxPendingBatchesWhileFailing ?? 256,
+    maxBytesInMemory: config.maxBytesInMemory ?? 64 * 1024 * 1024,
+    maxGroupBytes: config.maxGroupBytes ?? 24 * 1024 * 1024,
+    maxRestMs: config.maxRollupRestMs ?? 1_000,
+  });
+
   async function startAt(partition: number): Promise<number> {
     await disown(partition);
     const position = await readPosition(pool, log, partition);
     const left = await listPending(pool, log.id, partition);
-    const flusher = startFlusher(left, {
-      flush,
-      onFailure: noteFailedFlush,
-      maxPending: config.maxPendingBatches ?? 2,
-      maxPendingWhileFailing: config.maxPendingBatchesWhileFailing ?? 256,
-      maxBytesInMemory: config.maxBytesInMemory ?? 32 * 1024 * 1024,
-    });
-    owned.set(partition, { flusher, position, endOffset: position, completeThroughMs: undefined });
+    owned.set(partition, { position, endOffset: position, completeThroughMs: undefined });
+    queue.adopt(partition, left);
     logger.info({ partition, position, pendingBatches: left.length }, 'partition taken over');
     return position;
   }
 
   async function disown(partition: number): Promise<void> {
-    const before = owned.get(partition);
     owned.delete(partition);
-    await before?.flusher.stop();
+    await queue.release(partition);
   }
 
   async function handle(batch: RecordBatch, signal: AbortSignal): Promise<void> {
     const partition = owned.get(batch.partition);
     if (partition === undefined) throw new Error(`Partition ${batch.partition} is not owned.`);
     partition.endOffset = batch.endOffset;
-    await partition.flusher.waitForRoom(signal);
+    await queue.waitForRoom(batch.partition, signal);
     if (signal.aborted) throw new Error('The partition is being taken away.');
 
     const startedMs = performance.now();
@@ -184,7 +200,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     );
     partition.position = batch.to;
     partition.completeThroughMs = completeThroughMs ?? partition.completeThroughMs;
-    if (landing.batch !== undefined) partition.flusher.enqueue(landing.batch);
+    if (landing.batch !== undefined) queue.enqueue(batch.partition, landing.batch);
 
     metrics.stageSeconds.observe({ stage: 'prepare' }, (preparedMs - startedMs) / 1_000);
     metrics.stageSeconds.observe({ stage: 'land' }, (performance.now() - preparedMs) / 1_000);
@@ -241,26 +257,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   });
 
   return {
-    async drained() {
-      await Promise.all([...owned.values()].map(({ flusher }) => flusher.drained()));
-    },
+    drained: () => queue.drained(),
     async stop() {
       await consumer.stop();
-      await Promise.all([...owned.keys()].map(disown));
+      await queue.stop();
       await jobs.stop();
       await upkeep.stop();
       await keeper.stop();
     },
-  };
-}
-
-function toGauges([partition, state]: [number, OwnedPartition]): PartitionGauges {
-  return {
-    partition,
-    pendingBatches: state.flusher.pending,
-    oldestPendingMs: state.flusher.oldestCreatedAtMs,
-    lagRecords: Math.max(0, state.endOffset - state.position),
-    completeThroughMs: state.completeThroughMs,
   };
 }
 

@@ -179,7 +179,7 @@ function createFill(
   async function insert(part: readonly { batchId: number; rows: readonly RawRow[] }[]): Promise<void> {
     inserts += 1;
     const lines = part.map(({ batchId, rows: raw }) => encodeRows(batchId, raw)).join('');
-    await insertEvents(clickhouse, generation, `rebuild/${generation}/${inserts}`, lines);
+    await insertEvents(clickhouse, generation, `rebuild/${generation}/${inserts}`, [Buffer.from(lines)]);
     rows += part.reduce((sum, batch) => sum + batch.rows.length, 0);
   }
 

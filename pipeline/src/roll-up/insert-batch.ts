@@ -18,7 +18,7 @@ export async function insertEvents(
   clickhouse: ClickHouse,
   generation: number,
   token: string,
-  lines: string | Buffer,
+  lines: readonly Buffer[],
 ): Promise<void> {
   const table = `${clickhouse.database(generation)}.events`;
   await insertText(clickhouse, `${table} (${EVENT_COLUMNS.join(', ')})`, lines, {
@@ -64,7 +64,7 @@ export async function tryProperties(clickhouse: ClickHouse, rows: readonly RawRo
 async function insertText(
   clickhouse: ClickHouse,
   target: string,
-  body: string | Buffer,
+  body: string | readonly Buffer[],
   settings: ClickHouse['insertSettings'],
 ): Promise<void> {
   const list = Object.entries(settings)
@@ -72,7 +72,7 @@ async function insertText(
     .join(', ');
   const result = await clickhouse.client.exec({
     query: `insert into ${target} settings ${list} format TabSeparated`,
-    values: Readable.from([typeof body === 'string' ? Buffer.from(body) : body]),
+    values: Readable.from(typeof body === 'string' ? [Buffer.from(body)] : body),
   });
   // An answer that is not read keeps its connection.
   result.stream.resume();

@@ -19,7 +19,6 @@ export interface Manifest {
   toOffset: number;
   rows: number;
   identities: IdentityChange[];
-  state: 'pending' | 'done';
   createdAtUs: string;
 }
 
@@ -37,37 +36,65 @@ export async function listPending(pool: pg.Pool, logId: string, partition: numbe
   }));
 }
 
-/** Reads a manifest and locks it until the transaction ends: a second flusher waits, and then finds it done. */
-export async function lockManifest(client: pg.ClientBase, batchId: number): Promise<Manifest | undefined> {
+/**
+ * Binds the batches that are in no group yet into one, for good. From then on they are rolled up together or not at all,
+ * whoever does it: an insert that was sent and not noted as done is repeated with the same rows.
+ */
+export async function bindGroup(pool: pg.Pool, batchIds: readonly number[]): Promise<void> {
+  await pool.query({
+    name: 'bind-group',
+    text: `with free as (
+             select batch_id from batches
+             where batch_id = any($1::bigint[]) and state = 'pending' and rollup_id is null
+             order by batch_id for update)
+           update batches set rollup_id = (select min(batch_id) from free)
+           where batch_id in (select batch_id from free)`,
+    values: [batchIds],
+  });
+}
+
+/** The groups that these batches are in and that are not rolled up yet. */
+export async function listGroups(pool: pg.Pool, batchIds: readonly number[]): Promise<number[]> {
+  const found = await pool.query<{ rollup_id: number | string }>({
+    name: 'list-groups',
+    text: `select distinct rollup_id from batches
+           where batch_id = any($1::bigint[]) and state = 'pending' and rollup_id is not null order by rollup_id`,
+    values: [batchIds],
+  });
+  return found.rows.map((row) => Number(row.rollup_id));
+}
+
+/**
+ * Reads the manifests of a group, in order, and locks them until the transaction ends: a second flusher waits, and then
+ * finds none.
+ */
+export async function lockGroup(client: pg.ClientBase, rollupId: number): Promise<Manifest[]> {
   const found = await client.query<{
+    batch_id: number | string;
     log_id: string;
     partition: number;
     from_offset: number | string;
     to_offset: number | string;
     rows: number;
     identities: IdentityChange[];
-    state: 'pending' | 'done';
     created_at_us: number | string;
   }>({
-    name: 'lock-manifest',
-    text: `select log_id, "partition", from_offset, to_offset, rows, identities, state,
+    name: 'lock-group',
+    text: `select batch_id, log_id, "partition", from_offset, to_offset, rows, identities,
              (extract(epoch from created_at) * 1000000)::bigint as created_at_us
-           from batches where batch_id = $1 for update`,
-    values: [batchId],
+           from batches where rollup_id = $1 and state = 'pending' order by batch_id for update`,
+    values: [rollupId],
   });
-  const row = found.rows[0];
-  if (row === undefined) return undefined;
-  return {
-    batchId,
+  return found.rows.map((row) => ({
+    batchId: Number(row.batch_id),
     logId: row.log_id,
     partition: row.partition,
     fromOffset: Number(row.from_offset),
     toOffset: Number(row.to_offset),
     rows: row.rows,
     identities: row.identities,
-    state: row.state,
     createdAtUs: String(row.created_at_us),
-  };
+  }));
 }
 
 /** A batch's rows, in their fixed order. */
@@ -80,10 +107,12 @@ export async function readRows(client: pg.ClientBase, batchId: number): Promise<
 }
 
 /**
- * The token under which a batch is inserted into a generation: the same after every restart, and never the same for
- * another batch, also when a database was made anew and counts its batches from 1 again.
+ * The token under which a group is inserted into a generation: the same after every restart, and never the same for
+ * another set of rows, also when a database was made anew and counts its batches from 1 again.
  */
-export function tokenOf(manifest: Manifest, generation: number): string {
-  const { logId, partition, fromOffset, toOffset, batchId, createdAtUs } = manifest;
-  return `${generation}/${logId}/${partition}/${fromOffset}-${toOffset}/${batchId}/${createdAtUs}`;
+export function tokenOf(group: readonly Manifest[], generation: number): string {
+  const [first] = group;
+  if (first === undefined) throw new RangeError('A group has at least one batch.');
+  const { logId, partition, fromOffset, toOffset, batchId, createdAtUs } = first;
+  return `${generation}/${logId}/${partition}/${fromOffset}-${toOffset}/${batchId}/${createdAtUs}/${group.length}`;
 }

@@ -11,7 +11,15 @@ import {
   isRefusedByClickHouse,
   tryProperties,
 } from './insert-batch.js';
-import { lockManifest, readRows, tokenOf, type Manifest, type PendingBatch } from './pending-batch.js';
+import {
+  bindGroup,
+  listGroups,
+  lockGroup,
+  readRows,
+  tokenOf,
+  type Manifest,
+  type PendingBatch,
+} from './pending-batch.js';
 
 export interface FlushTools {
   pool: pg.Pool;
@@ -22,7 +30,7 @@ export interface FlushTools {
 }
 
 export interface FlushOutcome {
-  result: 'done' | 'done before';
+  /** Rows that went in; none where somebody else was faster. */
   rows: number;
 }
 
@@ -39,11 +47,29 @@ export class MissingRowsError extends Error {
 }
 
 /**
- * Rolls one batch up: identities, then rows under the batch's token, then `done`, while a row lock on the manifest keeps
- * other flushers out and a shared lock keeps rebuilds from swapping generations. Ended anywhere, it is repeated with the
- * same rows and the same token.
+ * Rolls batches up, in one insert when they are in no group yet. Each group: identities, then rows under the group's token,
+ * then `done`, while row locks on its manifests keep other flushers out and a shared lock keeps rebuilds from swapping
+ * generations. Ended anywhere, it is repeated with the same rows and the same token.
  */
-export async function flushBatch(tools: FlushTools, batch: PendingBatch): Promise<FlushOutcome> {
+export async function flushBatches(
+  tools: FlushTools,
+  batches: readonly PendingBatch[],
+): Promise<FlushOutcome> {
+  const batchIds = batches.map(({ batchId }) => batchId);
+  const lines = new Map(batches.map((batch) => [batch.batchId, batch.lines]));
+  await bindGroup(tools.pool, batchIds);
+  let rows = 0;
+  // One, but for batches that an earlier owner bound.
+  for (const rollupId of await listGroups(tools.pool, batchIds))
+    rows += await flushGroup(tools, rollupId, lines);
+  return { rows };
+}
+
+async function flushGroup(
+  tools: FlushTools,
+  rollupId: number,
+  linesInMemory: ReadonlyMap<number, Buffer | undefined>,
+): Promise<number> {
   const { pool, clickhouse, onStep } = tools;
   const client = await pool.connect();
   let failure: Error | undefined;
@@ -54,41 +80,55 @@ export async function flushBatch(tools: FlushTools, batch: PendingBatch): Promis
       text: 'select pg_advisory_xact_lock_shared($1, 0)',
       values: [LOCKS.ROLLUPS],
     });
-    const manifest = await lockManifest(client, batch.batchId);
-    if (manifest?.state !== 'pending') {
+    const group = await lockGroup(client, rollupId);
+    if (group.length === 0) {
       await client.query('rollback');
-      return { result: 'done before', rows: 0 };
+      return 0;
     }
     const generation = await liveGeneration(client);
     if (generation === undefined)
       throw new Error('No generation of the rollups is live: run the migrations.');
-    const lines = batch.lines ?? encodeRows(batch.batchId, await readWhole(client, manifest));
+    const token = tokenOf(group, generation);
+    const pieces: Buffer[] = [];
+    for (const manifest of group) {
+      pieces.push(linesInMemory.get(manifest.batchId) ?? (await readLines(client, manifest)));
+    }
     await onStep('rollup-started');
-    await insertIdentities(clickhouse, generation, manifest.identities);
+    await insertIdentities(
+      clickhouse,
+      generation,
+      group.flatMap(({ identities }) => identities),
+    );
     try {
-      await insertEvents(clickhouse, generation, tokenOf(manifest, generation), lines);
+      await insertEvents(clickhouse, generation, token, pieces);
     } catch (error) {
       if (!isRefusedByClickHouse(error)) throw error;
-      await markRefused(tools, await readWhole(client, manifest), error);
-      const rows = await readWhole(client, manifest);
-      const marked = encodeRows(batch.batchId, rows);
-      await insertEvents(clickhouse, generation, tokenOf(manifest, generation), marked);
+      const rows: RawRow[] = [];
+      for (const manifest of group) rows.push(...(await readWhole(client, manifest)));
+      await markRefused(tools, rows, error);
+      const marked: Buffer[] = [];
+      for (const manifest of group) marked.push(await readLines(client, manifest));
+      await insertEvents(clickhouse, generation, token, marked);
     }
     await onStep('rollup-inserted');
     await client.query({
-      name: 'finish-batch',
-      text: `update batches set state = 'done', done_at = now() where batch_id = $1`,
-      values: [batch.batchId],
+      name: 'finish-group',
+      text: `update batches set state = 'done', done_at = now() where rollup_id = $1 and state = 'pending'`,
+      values: [rollupId],
     });
     await client.query('commit');
     await onStep('rollup-done');
-    return { result: 'done', rows: manifest.rows };
+    return group.reduce((sum, manifest) => sum + manifest.rows, 0);
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
     throw failure;
   } finally {
     await release(client, failure);
   }
+}
+
+async function readLines(client: pg.ClientBase, manifest: Manifest): Promise<Buffer> {
+  return Buffer.from(encodeRows(manifest.batchId, await readWhole(client, manifest)));
 }
 
 async function release(client: pg.PoolClient, failure: Error | undefined): Promise<void> {
