@@ -1,3 +1,4 @@
+import { insertableJson } from '@sluice/warehouse';
 import { isObject, objectAt, textAt, type JsonObject } from '../decode/json.js';
 import { domainOf } from '../enrich/acquisition.js';
 import type { RawRow } from '../land/raw-row.js';
@@ -79,7 +80,7 @@ export function encodeProperties(row: RawRow): string {
   const name = row.type === 'identify' || row.type === 'group' ? 'traits' : 'properties';
   const properties = Object.hasOwn(row.message, name) ? row.message[name] : undefined;
   if (!isObject(properties)) return '{}';
-  const json = JSON.stringify(properties);
+  const json = insertableJson(JSON.stringify(properties));
   if (row.enrichment.propertiesAsText === true) {
     return encodeJson(JSON.stringify({ [PROPERTIES_AS_TEXT]: json }));
   }

@@ -1,13 +1,16 @@
 import { ClickHouseError, parseError, type ClickHouseClientConfigOptions } from '@clickhouse/client';
 import type { Session } from 'chdb';
 import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { createConcurrencyLimit, type ConcurrencyLimit } from './concurrency-limit.js';
 import type { EmbeddedEngine } from './embedded-engine.js';
 import {
   changeOfSettings,
+  insertFromFile,
   parameterLiterals,
-  parseInsert,
   quoteLiteral,
   settingLiterals,
 } from './statement-text.js';
@@ -35,11 +38,11 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
   const writes = createConcurrencyLimit(MAX_WRITES);
   const idle: StatementSession[] = [];
   const running = new Set<Promise<unknown>>();
+  const inserts = new Set<Promise<unknown>>();
   const stops = new Set<AbortController>();
   let isClosed = false;
 
-  async function execute(limit: ConcurrencyLimit, statement: Statement): Promise<Uint8Array> {
-    if (isClosed) throw closedError();
+  async function execute(limit: ConcurrencyLimit, statement: QueryParams): Promise<Uint8Array> {
     const stop = new AbortController();
     const abort = (): void => stop.abort(new Error('The user aborted a request.'));
     statement.abort_signal?.addEventListener('abort', abort, { once: true });
@@ -59,7 +62,7 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     }
   }
 
-  async function start(statement: Statement, signal: AbortSignal): Promise<Uint8Array> {
+  async function start(statement: QueryParams, signal: AbortSignal): Promise<Uint8Array> {
     const id = randomUUID();
     const kill = (): void => void keep(killStatement(id));
     signal.addEventListener('abort', kill, { once: true });
@@ -86,7 +89,7 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     return work;
   }
 
-  function takeSession(statement: Statement): StatementSession {
+  function takeSession(statement: QueryParams): StatementSession {
     const index = idle.findIndex((session) => !session.holdsParameterOf(statement));
     return idle.splice(index, index === -1 ? 0 : 1)[0] ?? createStatementSession(engine.openSession());
   }
@@ -102,19 +105,46 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     }
   }
 
-  async function write(params: InsertParams): Promise<void> {
-    const body = await bytesOf(params.values);
-    // The engine refuses an insert without rows; a server takes it.
-    if (body.length === 0) return;
-    await execute(writes, { ...params, body });
+  function write(params: InsertParams): Promise<void> {
+    refuseWhenClosed();
+    const work = writeThroughFile(params);
+    inserts.add(work);
+    const forget = (): void => void inserts.delete(work);
+    work.then(forget, forget);
+    return work;
+  }
+
+  /** Rows go through a file: in the text of a statement the engine reads them at half the speed, and only as text. */
+  async function writeThroughFile(params: InsertParams): Promise<void> {
+    const path = engine.scratchFile();
+    try {
+      await pipeline(
+        typeof params.values === 'string' ? [params.values] : params.values,
+        createWriteStream(path),
+      );
+      // The engine refuses an insert without rows; a server takes it.
+      if ((await stat(path)).size === 0) return;
+      const query =
+        insertFromFile(params.query, path) ??
+        `${params.query}\n${await readFile(path, { encoding: 'utf8' })}`;
+      await execute(writes, { ...params, query });
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  function refuseWhenClosed(): void {
+    if (isClosed) throw closedError();
   }
 
   return {
     async query(params) {
+      refuseWhenClosed();
       const bytes = await execute(reads, params);
       return { ...resultOf(params), stream: streamOf(bytes) };
     },
     async exec(params) {
+      refuseWhenClosed();
       if (params.values !== undefined) {
         await write({ ...params, values: params.values });
         return { ...resultOf(params), stream: streamOf(new Uint8Array()) };
@@ -122,6 +152,7 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
       return { ...resultOf(params), stream: streamOf(await execute(reads, params)) };
     },
     async command(params) {
+      refuseWhenClosed();
       await execute(writes, params);
       return resultOf(params);
     },
@@ -131,6 +162,7 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     },
     async ping() {
       try {
+        refuseWhenClosed();
         await execute(reads, { query: 'SELECT 1' });
         return { success: true };
       } catch (error) {
@@ -141,7 +173,7 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     async close() {
       if (isClosed) return;
       isClosed = true;
-      await writes.run(() => Promise.resolve());
+      while (inserts.size > 0) await Promise.allSettled(inserts);
       for (const stop of stops) stop.abort(closedError());
       while (running.size > 0) await Promise.allSettled(running);
       for (const session of idle.splice(0)) session.close();
@@ -150,13 +182,11 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
   };
 }
 
-type Statement = QueryParams & { body?: Uint8Array };
-
 /** A session and what earlier statements have left on it. */
 interface StatementSession {
-  run(statement: Statement, id: string): Promise<Uint8Array>;
+  run(statement: QueryParams, id: string): Promise<Uint8Array>;
   /** Whether a value from earlier would stand in for a parameter that this statement forgot to give. */
-  holdsParameterOf(statement: Statement): boolean;
+  holdsParameterOf(statement: QueryParams): boolean;
   /** False when its settings cannot be changed any more. */
   readonly isReusable: boolean;
   close(): void;
@@ -166,9 +196,8 @@ function createStatementSession(session: Session): StatementSession {
   let settings: ReadonlyMap<string, string> = new Map();
   const parameters = new Map<string, string>();
 
-  function prepare(statement: Statement, own: ReadonlyMap<string, string>): string[] {
-    const wanted = settingLiterals(statement.clickhouse_settings ?? {});
-    for (const [name, literal] of own) wanted.set(name, literal);
+  function prepare(statement: QueryParams, id: string): string[] {
+    const wanted = settingLiterals(statement.clickhouse_settings ?? {}).set('log_comment', quoteLiteral(id));
     const change = changeOfSettings(settings, wanted);
     settings = wanted;
     const bound = parameterLiterals(statement.query_params ?? {});
@@ -182,20 +211,7 @@ function createStatementSession(session: Session): StatementSession {
 
   return {
     async run(statement, id) {
-      const mark = ['log_comment', quoteLiteral(id)] as const;
-      const insert = statement.body === undefined ? undefined : parseInsert(statement.query);
-      if (statement.body !== undefined && insert !== undefined) {
-        const { settings: own, ...target } = insert;
-        const preparations = prepare(statement, new Map([...own, mark]));
-        if (preparations.length > 0) await session.queryAsync(preparations.join(';\n'));
-        await session.insert({ ...target, values: statement.body });
-        return new Uint8Array();
-      }
-      const text =
-        statement.body === undefined
-          ? statement.query
-          : `${statement.query}\n${Buffer.from(statement.body).toString('utf8')}`;
-      const result = await session.queryAsync([...prepare(statement, new Map([mark])), text].join(';\n'));
+      const result = await session.queryAsync([...prepare(statement, id), statement.query].join(';\n'));
       return result.bytes();
     },
     holdsParameterOf({ query, query_params = {} }) {
@@ -209,15 +225,6 @@ function createStatementSession(session: Session): StatementSession {
     },
     close: () => session.close(),
   };
-}
-
-async function bytesOf(values: string | Readable): Promise<Buffer> {
-  if (typeof values === 'string') return Buffer.from(values, 'utf8');
-  const chunks: Buffer[] = [];
-  for await (const chunk of values) {
-    chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : Buffer.from(chunk as Uint8Array));
-  }
-  return Buffer.concat(chunks);
 }
 
 function streamOf(bytes: Uint8Array): Readable {

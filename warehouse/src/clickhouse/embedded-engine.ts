@@ -1,5 +1,6 @@
 import { Session, drainPending } from 'chdb';
-import { mkdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { lockDirectory, type DirectoryLock } from '../embedded/directory-lock.js';
@@ -7,6 +8,8 @@ import { lockDirectory, type DirectoryLock } from '../embedded/directory-lock.js
 /** The ClickHouse engine in this process, open on one directory. */
 export interface EmbeddedEngine {
   openSession(): Session;
+  /** A path for a file that lives no longer than a statement; what a killed process left there goes at the next start. */
+  scratchFile(): string;
   /** Shuts the engine down when nobody in the process uses it any more. */
   close(): Promise<void>;
 }
@@ -52,6 +55,7 @@ export async function openEmbeddedEngine(
   let isClosed = false;
   return {
     openSession: () => new Session(join(wanted, 'store')),
+    scratchFile: () => join(wanted, 'scratch', randomUUID()),
     async close() {
       if (isClosed) return;
       isClosed = true;
@@ -70,6 +74,8 @@ async function startEngine(dir: string, maxMemoryBytes: number): Promise<Running
   await mkdir(dir, { recursive: true });
   const lock = await lockDirectory(dir);
   try {
+    await rm(join(dir, 'scratch'), { recursive: true, force: true });
+    await mkdir(join(dir, 'scratch'));
     const anchor = new Session(join(dir, 'store'), { connectionArgs: serverArguments(maxMemoryBytes) });
     await anchor.queryAsync('SELECT 1');
     return { dir, lock, anchor, users: 0 };

@@ -1,38 +1,38 @@
 import { describe, expect, it } from 'vitest';
-import { changeOfSettings, parameterLiterals, parseInsert, settingLiterals } from './statement-text.js';
+import { changeOfSettings, insertFromFile, parameterLiterals, settingLiterals } from './statement-text.js';
 
-describe('parseInsert', () => {
-  it('reads what the official client writes', () => {
-    expect(parseInsert('INSERT INTO sluice_g1.events FORMAT JSONEachRow')).toEqual({
-      table: 'sluice_g1.events',
-      format: 'JSONEachRow',
-      settings: new Map(),
-    });
-    expect(parseInsert('INSERT INTO t (a, b) FORMAT TabSeparated')).toMatchObject({ columns: ['a', 'b'] });
+describe('insertFromFile', () => {
+  it('takes what the official client writes', () => {
+    expect(insertFromFile('INSERT INTO sluice_g1.events FORMAT JSONEachRow', '/d/1')).toBe(
+      `INSERT INTO sluice_g1.events FROM INFILE '/d/1' FORMAT JSONEachRow`,
+    );
+    expect(insertFromFile('INSERT INTO t (a, b) FORMAT RowBinary', `/it's/1`)).toBe(
+      `INSERT INTO t (a, b) FROM INFILE '/it\\'s/1' FORMAT RowBinary`,
+    );
   });
 
-  it('reads settings that stand in the statement, with quotes in their values', () => {
-    const query = `insert into g.events (a) settings async_insert = 0, insert_deduplication_token = 'it\\'s, b = 2' format TabSeparated`;
-    expect(parseInsert(query)).toEqual({
-      table: 'g.events',
-      columns: ['a'],
-      format: 'TabSeparated',
-      settings: new Map([
-        ['async_insert', '0'],
-        ['insert_deduplication_token', `'it\\'s, b = 2'`],
-      ]),
-    });
+  it('leaves settings where they are, whatever their values hold', () => {
+    const settings = `settings async_insert = 0, insert_deduplication_token = 'it\\'s, b = 2 format x'`;
+    expect(insertFromFile(`insert into g.events (a) ${settings} format TabSeparated\n`, '/f')).toBe(
+      `insert into g.events (a) FROM INFILE '/f' ${settings} format TabSeparated`,
+    );
+  });
+
+  it('takes table functions', () => {
+    const target = `insert into function null('properties JSON(max_dynamic_paths = 8)')`;
+    expect(insertFromFile(`${target} format TabSeparated`, '/f')).toBe(
+      `${target} FROM INFILE '/f' format TabSeparated`,
+    );
   });
 
   it('leaves alone what it does not know', () => {
     for (const query of [
       'INSERT INTO t SELECT 1',
       'INSERT INTO t (* EXCEPT(a)) FORMAT JSONEachRow',
-      `INSERT INTO FUNCTION null('a String') FORMAT TabSeparated`,
-      'INSERT INTO t FORMAT RowBinary',
+      `INSERT INTO t SELECT * FROM input('a String') FORMAT TabSeparated`,
       'SELECT 1 FORMAT JSONEachRow',
     ]) {
-      expect(parseInsert(query), query).toBeUndefined();
+      expect(insertFromFile(query, '/f'), query).toBeUndefined();
     }
   });
 });

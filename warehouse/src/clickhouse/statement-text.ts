@@ -53,37 +53,24 @@ export function changeOfSettings(
   return changes.length === 0 ? undefined : `SET ${changes.join(', ')}`;
 }
 
-export interface InsertTarget {
-  table: string;
-  columns?: string[];
-  format: (typeof RAW_FORMATS)[number];
-  /** Settings that the statement itself makes, each a literal. */
-  settings: Map<string, string>;
-}
-
-/** The formats that the engine reads from a buffer without a copy. */
-const RAW_FORMATS = ['JSONEachRow', 'JSONCompactEachRow', 'TabSeparated', 'CSV'] as const;
-
-const SETTING = String.raw`(\w+)\s*=\s*(\d+|'(?:[^'\\]|\\.)*')`;
+const LITERAL = String.raw`\d+|'(?:[^'\\]|\\.)*'`;
+const SETTING = String.raw`\w+\s*=\s*(?:${LITERAL})`;
+const TARGET = String.raw`(?:FUNCTION\s+\w+\(\s*'(?:[^'\\]|\\.)*'\s*\)|[\w.]+)(?:\s*\([\w\s,]+\))?`;
 const INSERT = new RegExp(
-  String.raw`^\s*INSERT\s+INTO\s+([\w.]+)(?:\s*\(([\w\s,]+)\))?` +
-    String.raw`(?:\s+SETTINGS\s+(${SETTING}(?:\s*,\s*${SETTING})*))?\s+FORMAT\s+(\w+)\s*$`,
+  String.raw`^\s*(INSERT\s+INTO\s+${TARGET})` +
+    String.raw`((?:\s+SETTINGS\s+${SETTING}(?:\s*,\s*${SETTING})*)?\s+FORMAT\s+\w+)\s*$`,
   'is',
 );
 
-/** The parts of an INSERT into a table; undefined when it is another statement, or has parts that are not known here. */
-export function parseInsert(query: string): InsertTarget | undefined {
-  const [, table, columns, settings, ...others] = INSERT.exec(query) ?? [];
-  const format = RAW_FORMATS.find((name) => name === others.at(-1));
-  if (table === undefined || format === undefined) return undefined;
-  return {
-    table,
-    format,
-    settings: new Map(
-      Array.from((settings ?? '').matchAll(new RegExp(SETTING, 'gs')), ([, name, value]) => [name!, value!]),
-    ),
-    ...(columns === undefined ? {} : { columns: columns.split(',').map((name) => name.trim()) }),
-  };
+/**
+ * An INSERT whose rows come after it, as one whose rows come from a file; undefined when it is another statement, or has
+ * parts that are not known here.
+ */
+export function insertFromFile(query: string, path: string): string | undefined {
+  const [, target, rest] = INSERT.exec(query) ?? [];
+  return target === undefined || rest === undefined
+    ? undefined
+    : `${target} FROM INFILE ${quoteLiteral(path)}${rest}`;
 }
 
 export function quoteLiteral(text: string): string {
