@@ -1,4 +1,5 @@
 export * from './answers.js';
+export * from './body-ranges.js';
 export * from './errors.js';
 export * from './ingest.js';
 export * from './log-record.js';

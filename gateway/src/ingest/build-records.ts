@@ -4,10 +4,10 @@ import {
   messageIdOf,
   MESSAGE_LIMITS,
   toStorableText,
+  type ByteRange,
   type MessagesMeta,
 } from '@sluice/contracts';
 import { partitionOf, type NewRecord } from '@sluice/event-log';
-import type { ByteRange } from '../body/find-elements.js';
 import { isObject } from '../body/parse-body.js';
 import { createUuidV7 } from '../uuid-v7.js';
 import type { Submission, Verdict, Verdicts } from './judge.js';

@@ -1,11 +1,17 @@
-import { SluiceError, type IngestAnswer, type MessageType, type Rejection } from '@sluice/contracts';
+import {
+  findElements,
+  SluiceError,
+  type BodyRanges,
+  type IngestAnswer,
+  type MessageType,
+  type Rejection,
+} from '@sluice/contracts';
 import type { NewRecord } from '@sluice/event-log';
 import type { KeyStore } from '@sluice/service-kit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isIP } from 'node:net';
 import { authenticate } from '../auth/authenticate.js';
 import { findCredentials } from '../auth/credentials.js';
-import { findElements, type BodyRanges } from '../body/find-elements.js';
 import { parseBody } from '../body/parse-body.js';
 import type { ReceivedBody } from '../body/read-body.js';
 import type { Delivering } from '../delivery/deliver.js';

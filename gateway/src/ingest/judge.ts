@@ -9,13 +9,13 @@ import {
   NOT_PLAIN,
   parseTimestamp,
   SluiceError,
+  type BodyRanges,
   type Fault,
   type MessageType,
   type Surroundings,
 } from '@sluice/contracts';
 import type { ProjectSettings } from '@sluice/service-kit';
 import { isObject, type JsonObject } from '../body/parse-body.js';
-import type { BodyRanges } from '../body/find-elements.js';
 
 /** The messages of one request, parsed, and what surrounds them. */
 export interface Submission {

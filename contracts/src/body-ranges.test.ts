@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findElements } from './find-elements.js';
+import { findElements } from './body-ranges.js';
 
 /** Any JSON value as text, with whitespace, escapes and repeated keys that JSON.stringify would never write. */
 const { text: anyJsonText } = fc.letrec<{ text: string; space: string; string: string }>((tie) => ({
