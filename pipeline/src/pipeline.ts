@@ -2,6 +2,7 @@ import type { EventLog, LogConsumer, RecordBatch } from '@sluice/event-log';
 import { createProjectStore, type Logger, type ProjectSettings } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { Registry } from 'prom-client';
+import { createCircumstancesReader } from './enrich/circumstances.js';
 import type { EnrichmentTools } from './enrich/enrich.js';
 import { createLocalDays, type LocalDayOf } from './enrich/local-day.js';
 import { locateNowhere, openGeography } from './enrich/geography.js';
@@ -96,8 +97,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const onStep = config.onStep ?? (() => undefined);
   const projects = createProjects(pool);
   const tools: EnrichmentTools = {
-    readUserAgent: createUserAgentReader(),
-    locate: config.geographyPath === undefined ? locateNowhere : await openGeography(config.geographyPath),
+    readCircumstances: createCircumstancesReader({
+      readUserAgent: createUserAgentReader(),
+      locate: config.geographyPath === undefined ? locateNowhere : await openGeography(config.geographyPath),
+    }),
     checkPlan,
   };
   const partitions = createEventPartitions(pool);

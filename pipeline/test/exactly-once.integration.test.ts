@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { doUpkeep, LogMismatchError, rebuildRollups, replayDeadLetters } from '../src/index.js';
 import { landBatch, takeBatchId } from '../src/land/land-batch.js';
 import { StaleOwnerError } from '../src/land/failures.js';
+import { createCircumstancesReader } from '../src/enrich/circumstances.js';
 import { prepareBatch } from '../src/land/prepare-batch.js';
 import { readPosition } from '../src/land/position.js';
 import { createLogger } from '@sluice/service-kit';
@@ -87,7 +88,8 @@ describe('the pipeline', () => {
     const { pool } = stores.postgres;
     const position = await readPosition(pool, stores.log, 0);
     const before = await readBalance(stores);
-    const tools = { readUserAgent: () => ({}), locate: () => ({}), checkPlan: () => [] };
+    const readCircumstances = createCircumstancesReader({ readUserAgent: () => ({}), locate: () => ({}) });
+    const tools = { readCircumstances, checkPlan: () => [] };
     const settings = {
       projectId: stores.projectId,
       name: 'test',

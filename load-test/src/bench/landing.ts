@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { Registry } from 'prom-client';
+import { readCpuSeconds } from '../instance/process-watch.js';
 
 export interface LandingBenchOptions {
   /** Messages to land. Default 200,000. */
@@ -32,6 +33,12 @@ export interface LandingBenchOptions {
   maxBytes?: number;
 }
 
+export interface CpuShare {
+  /** The pipeline and ClickHouse's engine; of a COPY, its client. */
+  process: number;
+  postgres: number;
+}
+
 /** Named as the seconds that batches spent in it, all partitions together. */
 type Stages = Record<string, number>;
 
@@ -42,8 +49,8 @@ export interface LandingBenchResult {
   copyRowsPerSecond: number;
   messages: number;
   bytesPerRow: number;
-  /** CPU of this process (decoding, encoding, ClickHouse), microseconds a row. */
-  cpuMicrosPerRow: number;
+  /** CPU time, microseconds a row: says more than rates do on a machine that others use, too. Zero where it is unknown. */
+  cpuMicrosPerRow: { landing: CpuShare; copy: CpuShare };
   stageSeconds: Stages;
 }
 
@@ -72,7 +79,7 @@ async function runRound(options: LandingBenchOptions & { messages: number }): Pr
     await fillLog(log, projectId, options);
 
     const registry = new Registry();
-    const cpuBefore = process.cpuUsage();
+    const landingCpu = await startCpuWatch();
     const startedMs = performance.now();
     const pipeline = await createPipeline({
       postgres,
@@ -84,11 +91,11 @@ async function runRound(options: LandingBenchOptions & { messages: number }): Pr
     });
     await rolledUp(postgres, messages);
     const landSeconds = (performance.now() - startedMs) / 1_000;
-    const cpu = process.cpuUsage(cpuBefore);
+    const landing = await landingCpu(messages);
     await pipeline.stop();
     await assertSame(postgres, clickhouse, messages);
 
-    const { seconds: copySeconds, bytes } = await copySameRows(postgres);
+    const { seconds: copySeconds, bytes, cpu: copy } = await copySameRows(postgres, messages);
     const rowsPerSecond = messages / landSeconds;
     const copyRowsPerSecond = messages / copySeconds;
     return {
@@ -97,7 +104,7 @@ async function runRound(options: LandingBenchOptions & { messages: number }): Pr
       copyRowsPerSecond: Math.round(copyRowsPerSecond),
       messages,
       bytesPerRow: Math.round(bytes / messages),
-      cpuMicrosPerRow: round((cpu.user + cpu.system) / messages, 1),
+      cpuMicrosPerRow: { landing, copy },
       stageSeconds: await readStages(registry),
     };
   } finally {
@@ -207,7 +214,10 @@ async function assertSame(postgres: Postgres, clickhouse: ClickHouse, messages: 
 }
 
 /** Writes the rows that are in the table to the table again, after emptying it: one COPY, one connection, fsync on. */
-async function copySameRows(postgres: Postgres): Promise<{ seconds: number; bytes: number }> {
+async function copySameRows(
+  postgres: Postgres,
+  messages: number,
+): Promise<{ seconds: number; bytes: number; cpu: CpuShare }> {
   const client = await postgres.pool.connect();
   try {
     const chunks: Buffer[] = [];
@@ -215,6 +225,7 @@ async function copySameRows(postgres: Postgres): Promise<{ seconds: number; byte
     for await (const chunk of out as AsyncIterable<Buffer>) chunks.push(chunk);
     await client.query('truncate events');
     await client.query('checkpoint');
+    const copyCpu = await startCpuWatch();
     const startedMs = performance.now();
     const into = client.query(copyFrom('copy events from stdin'));
     const finished = once(into, 'finish');
@@ -222,10 +233,27 @@ async function copySameRows(postgres: Postgres): Promise<{ seconds: number; byte
     into.end();
     await finished;
     const seconds = (performance.now() - startedMs) / 1_000;
-    return { seconds, bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0) };
+    const cpu = await copyCpu(messages);
+    return { seconds, bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0), cpu };
   } finally {
     client.release();
   }
+}
+
+/** Postgres runs below this process, so that what is not this process's own is Postgres's. */
+async function startCpuWatch(): Promise<(rows: number) => Promise<CpuShare>> {
+  const readSeconds = async (): Promise<{ own: number; all: number }> => {
+    const { user, system } = process.cpuUsage();
+    const { all = 0 } = await readCpuSeconds({ all: process.pid });
+    return { own: (user + system) / 1e6, all };
+  };
+  const before = await readSeconds();
+  return async (rows) => {
+    const after = await readSeconds();
+    const own = after.own - before.own;
+    const share = (seconds: number): number => round(Math.max(0, (seconds * 1e6) / rows), 1);
+    return { process: share(own), postgres: share(after.all - before.all - own) };
+  };
 }
 
 async function readStages(registry: Registry): Promise<Stages> {

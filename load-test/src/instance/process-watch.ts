@@ -19,22 +19,9 @@ export function watchProcesses(pids: () => Promise<Readonly<Record<string, numbe
   const peaks: Record<string, number> = {};
   const stopping = new AbortController();
 
-  async function sumUp(
-    valueOf: (process: Process) => number | Promise<number>,
-  ): Promise<Map<string, number>> {
-    const named = new Map(Object.entries(await pids()).map(([name, pid]) => [pid, name]));
-    const processes = await readProcesses();
-    const sums = new Map<string, number>();
-    for (const process of processes.values()) {
-      const name = ownerOf(process, named, processes);
-      if (name !== undefined) sums.set(name, (sums.get(name) ?? 0) + (await valueOf(process)));
-    }
-    return sums;
-  }
-
   const watching = (async () => {
     while (!stopping.signal.aborted) {
-      for (const [name, kb] of await sumUp((process) => memoryKb(process.pid))) {
+      for (const [name, kb] of await sumUp(await pids(), (process) => memoryKb(process.pid))) {
         peaks[name] = Math.max(peaks[name] ?? 0, Math.round(kb / 1_024));
       }
       await wait(EVERY_MS, stopping.signal);
@@ -45,12 +32,33 @@ export function watchProcesses(pids: () => Promise<Readonly<Record<string, numbe
 
   return {
     peaksMb: () => ({ ...peaks }),
-    cpuSeconds: async () => Object.fromEntries(await sumUp((process) => process.cpuSeconds)),
+    cpuSeconds: async () => readCpuSeconds(await pids()),
     async stop() {
       stopping.abort();
       await watching;
     },
   };
+}
+
+/** CPU time so far, seconds by name, of processes with their descendants. */
+export async function readCpuSeconds(
+  pids: Readonly<Record<string, number>>,
+): Promise<Record<string, number>> {
+  return Object.fromEntries(await sumUp(pids, (process) => process.cpuSeconds));
+}
+
+async function sumUp(
+  pids: Readonly<Record<string, number>>,
+  valueOf: (process: Process) => number | Promise<number>,
+): Promise<Map<string, number>> {
+  const named = new Map(Object.entries(pids).map(([name, pid]) => [pid, name]));
+  const processes = await readProcesses();
+  const sums = new Map<string, number>();
+  for (const process of processes.values()) {
+    const name = ownerOf(process, named, processes);
+    if (name !== undefined) sums.set(name, (sums.get(name) ?? 0) + (await valueOf(process)));
+  }
+  return sums;
 }
 
 interface Process {

@@ -22,6 +22,8 @@ export interface DecodedMessage {
   clamped: CorrectedTimestamp['clamped'];
   /** The message with the batch's context under its own, without keys that are not the event's. */
   message: JsonObject;
+  /** The same as JSON in the client's own bytes; undefined when it is not in them as it is stored. */
+  bytes: Uint8Array | undefined;
   /** The client's address and user agent as the gateway saw them. */
   ip: string | undefined;
   userAgent: string | undefined;
@@ -36,6 +38,8 @@ export interface MessageSurroundings {
   parent: JsonObject;
   index: number;
   offset: number;
+  /** The message in the record; undefined when it is not known where it lies. */
+  bytes: Uint8Array | undefined;
   /** The record holds escapes that Postgres may refuse, so every string has to be looked at. */
   suspect: boolean;
 }
@@ -86,6 +90,7 @@ export function decodeMessage(item: JsonValue, around: MessageSurroundings): Mes
       timestampMs: happened.ms,
       clamped: happened.clamped,
       message,
+      bytes: message === item ? around.bytes : undefined,
       ip: meta.ip,
       userAgent: meta.userAgent,
       offset: around.offset,
@@ -110,13 +115,15 @@ function eventNameOf(type: MessageType, item: JsonObject): string {
 type Ids = Pick<DecodedMessage, 'anonymousId' | 'userId' | 'groupId' | 'previousId'>;
 
 function readIds(item: JsonObject): Ids | Fault {
-  const ids: Ids = { anonymousId: null, userId: null, groupId: null, previousId: null };
-  for (const name of Object.keys(ids) as (keyof Ids)[]) {
-    const id = idAt(item, name);
-    if (id === undefined) return fault('invalid_id', undefined, `/${name}`);
-    ids[name] = id;
-  }
-  return ids;
+  const anonymousId = idAt(item, 'anonymousId');
+  if (anonymousId === undefined) return fault('invalid_id', undefined, '/anonymousId');
+  const userId = idAt(item, 'userId');
+  if (userId === undefined) return fault('invalid_id', undefined, '/userId');
+  const groupId = idAt(item, 'groupId');
+  if (groupId === undefined) return fault('invalid_id', undefined, '/groupId');
+  const previousId = idAt(item, 'previousId');
+  if (previousId === undefined) return fault('invalid_id', undefined, '/previousId');
+  return { anonymousId, userId, groupId, previousId };
 }
 
 /** An id as text; null when there is none; undefined when it is neither text nor a number. */
@@ -128,12 +135,17 @@ function idAt(item: JsonObject, name: string): string | null | undefined {
 }
 
 /** Not part of the event: the key that let it in, and what a client says of its own plumbing. */
-const DROPPED = new Set(['writeKey', '_metadata', 'sentAt']);
+const DROPPED_KEYS = ['writeKey', '_metadata', 'sentAt', '__proto__'];
+const DROPPED = new Set(DROPPED_KEYS);
 
+/** The message itself when it is stored as it came. */
 function storedForm(item: JsonObject, type: MessageType, parent: JsonObject): JsonObject {
+  const sharesNothing = !isObject(parent.context) && !isObject(parent.integrations);
+  if (sharesNothing && item.type === type && !DROPPED_KEYS.some((key) => Object.hasOwn(item, key)))
+    return item;
   const stored: JsonObject = { type };
   for (const key of Object.keys(item)) {
-    if (!DROPPED.has(key) && key !== '__proto__') stored[key] = item[key];
+    if (!DROPPED.has(key)) stored[key] = item[key];
   }
   for (const key of ['context', 'integrations'] as const) {
     const own = stored[key];

@@ -1,11 +1,13 @@
 import {
   decodeRecordMeta,
   fault,
+  findElements,
   type ErrorCode,
   type MessagesMeta,
   type RejectedMeta,
 } from '@sluice/contracts';
 import type { LogRecord } from '@sluice/event-log';
+import { isUtf8 } from 'node:buffer';
 import {
   decodeMessage,
   type DecodedMessage,
@@ -111,10 +113,18 @@ function decodeMessages(record: LogRecord, meta: MessagesMeta): DecodedRecord {
   }
 
   const suspect = hasSuspectEscape(text);
+  const bytes = bytesOfMessages(record, meta, parent);
   const result: DecodedRecord = { messages: [], deadLetters: [], account };
   for (const [index, item] of items.entries()) {
     if (skipped.has(index)) continue;
-    const outcome = decodeSafely(item, { meta, parent, index, offset: record.offset, suspect });
+    const outcome = decodeSafely(item, {
+      meta,
+      parent,
+      index,
+      offset: record.offset,
+      bytes: bytes?.[index],
+      suspect,
+    });
     if (outcome.ok) {
       result.messages.push(outcome.message);
     } else {
@@ -135,6 +145,20 @@ function decodeMessages(record: LogRecord, meta: MessagesMeta): DecodedRecord {
     }
   }
   return result;
+}
+
+/**
+ * Where each message lies in a record that was parsed; undefined when none will be stored as it is there: the messages of
+ * a batch with a context of its own are not, and bytes that are not UTF-8 cannot be.
+ */
+function bytesOfMessages(
+  { value }: LogRecord,
+  { shape }: MessagesMeta,
+  { context, integrations }: JsonObject,
+): Uint8Array[] | undefined {
+  if (isObject(context) || isObject(integrations) || !isUtf8(value)) return undefined;
+  if (shape === 'single') return [value];
+  return findElements(value).elements.map(({ start, end }) => value.subarray(start, end));
 }
 
 /** Nesting beyond the stack is the one thing that makes decoding throw. */

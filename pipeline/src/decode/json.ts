@@ -29,7 +29,7 @@ const SUSPECT_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/;
 
 /** True when JSON text may hold a string that Postgres refuses. */
 export function hasSuspectEscape(jsonText: string): boolean {
-  return SUSPECT_ESCAPE.test(jsonText);
+  return jsonText.includes('\\u') && SUSPECT_ESCAPE.test(jsonText);
 }
 
 /** JSON pointer of the first string or key that Postgres would refuse; undefined when there is none. */

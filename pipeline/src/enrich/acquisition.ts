@@ -55,15 +55,33 @@ const PARAMETERS = {
   utmContent: ['utm_content', 'content'],
 } as const;
 
-/**
- * Where the visit of a message came from, by its page and campaign context. `context.campaign` wins over the address of
- * the page. Empty for a message that names neither.
- */
-export function readAcquisition(context: JsonObject): Acquisition {
+/** What a message says of the page it was sent from. */
+export interface Visit {
+  url: string;
+  /** The query string as the client gave it; empty when it is to be taken from the address. */
+  search: string;
+  referrer: string;
+  /** `context.campaign`, where there is one. */
+  campaign: JsonObject | undefined;
+}
+
+/** The visit that a context describes; all empty when it names no page. */
+export function visitOf(context: JsonObject): Visit {
   const page = objectAt(context, 'page');
   const campaign = objectAt(context, 'campaign');
-  const url = textAt(page, 'url');
-  const search = textAt(page, 'search') || searchOf(url);
+  return {
+    url: textAt(page, 'url'),
+    search: textAt(page, 'search'),
+    referrer: textAt(page, 'referrer') || textAt(objectAt(context, 'referrer'), 'url'),
+    campaign: Object.keys(campaign).length === 0 ? undefined : campaign,
+  };
+}
+
+/**
+ * Where a visit came from. `context.campaign` wins over the address of the page. Empty for a message that names neither.
+ */
+export function readAcquisition({ url, search: given, referrer, campaign = {} }: Visit): Acquisition {
+  const search = given || searchOf(url);
   const acquisition: Acquisition = {};
 
   const parameters = search.length > 1 ? new URLSearchParams(search) : undefined;
@@ -74,7 +92,6 @@ export function readAcquisition(context: JsonObject): Acquisition {
   const clickId = parameters && CLICK_IDS.find((name) => parameters.has(name));
   if (clickId !== undefined) acquisition.clickId = clickId;
 
-  const referrer = textAt(page, 'referrer') || textAt(objectAt(context, 'referrer'), 'url');
   const referrerDomain = domainOf(referrer);
   if (referrer !== '') acquisition.referrer = referrer;
   if (referrerDomain !== '') acquisition.referrerDomain = referrerDomain;

@@ -3,7 +3,8 @@ import type { ProjectSettings } from '@sluice/service-kit';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord } from '../decode/decode-record.js';
 import { checkPlan } from '../tracking-plan.js';
-import { campaignOf, readAcquisition } from './acquisition.js';
+import { campaignOf, readAcquisition, visitOf } from './acquisition.js';
+import { createCircumstancesReader } from './circumstances.js';
 import { enrich, type EnrichedMessage } from './enrich.js';
 import { applyIpPolicy } from './ip-policy.js';
 import { createLocalDays } from './local-day.js';
@@ -42,8 +43,10 @@ function enriched(message: object, of: Partial<ProjectSettings> = {}, userAgent 
     appendedAtMs: 0,
   });
   const tools = {
-    readUserAgent,
-    locate: (ip: string) => (ip === '203.0.113.77' ? { country: 'NL' } : {}),
+    readCircumstances: createCircumstancesReader({
+      readUserAgent,
+      locate: (ip: string) => (ip === '203.0.113.77' ? { country: 'NL' } : {}),
+    }),
     checkPlan,
   };
   return enrich(messages[0]!, { ...project, ...of }, tools);
@@ -124,7 +127,7 @@ describe('applyIpPolicy', () => {
 });
 
 describe('readAcquisition', () => {
-  const page = (url: string, referrer = ''): object => readAcquisition({ page: { url, referrer } });
+  const page = (url: string, referrer = ''): object => readAcquisition(visitOf({ page: { url, referrer } }));
 
   it.each([
     ['https://shop.example/?utm_source=google&utm_medium=cpc', '', 'paid search'],
@@ -144,15 +147,17 @@ describe('readAcquisition', () => {
   });
 
   it('says nothing of a message that names no page', () => {
-    expect(readAcquisition({})).toEqual({});
+    expect(readAcquisition(visitOf({}))).toEqual({});
     expect(campaignOf({})).toBeUndefined();
   });
 
   it('believes the campaign of the context before the address', () => {
-    const found = readAcquisition({
-      page: { url: 'https://a.example/?utm_source=x&utm_campaign=y#utm_source=z' },
-      campaign: { name: 'autumn', source: 'news' },
-    });
+    const found = readAcquisition(
+      visitOf({
+        page: { url: 'https://a.example/?utm_source=x&utm_campaign=y#utm_source=z' },
+        campaign: { name: 'autumn', source: 'news' },
+      }),
+    );
     expect(found).toMatchObject({ utmSource: 'news', utmCampaign: 'autumn' });
     expect(campaignOf(found)).toBe('news||autumn');
   });

@@ -3,16 +3,16 @@ import type { DecodedMessage } from '../decode/decode-message.js';
 import { uuidFrom } from '../decode/event-id.js';
 import { objectAt, textAt, type JsonObject } from '../decode/json.js';
 import type { CorrectedTimestamp } from '../decode/timestamps.js';
-import { campaignOf, readAcquisition, type Acquisition } from './acquisition.js';
-import type { Locate, Place } from './geography.js';
+import { visitOf } from './acquisition.js';
+import type { CircumstanceFacts, Circumstances, ReadCircumstances } from './circumstances.js';
 import { applyIpPolicy } from './ip-policy.js';
 import { readRevenue, type Revenue } from './revenue.js';
-import type { ReadUserAgent, UserAgentFacts } from './user-agent.js';
 
 /** What landing found out about an event, as it is stored beside the message. Keys without a finding are left out. */
-export interface Enrichment extends UserAgentFacts, Place, Acquisition, Partial<Revenue> {
-  /** What the project keeps of the client's address. */
-  ip?: string;
+export interface Enrichment extends CircumstanceFacts, OwnFindings {}
+
+/** What the content of the message itself tells. */
+interface OwnFindings extends Partial<Revenue> {
   /** The time could not be believed and was replaced. */
   clamped?: NonNullable<CorrectedTimestamp['clamped']>;
   /** How the event departs from the tracking plan. */
@@ -31,8 +31,9 @@ export interface EnrichedMessage {
   decoded: DecodedMessage;
   /** The message as it is stored, the project's IP policy applied. */
   message: JsonObject;
-  enrichment: Enrichment;
-  campaign: string | undefined;
+  circumstances: Circumstances;
+  enrichment: Readonly<Enrichment>;
+  enrichmentJson: string;
   /** Id of the session that the client named, as a UUID. */
   namedSessionId: string | undefined;
 }
@@ -40,8 +41,7 @@ export interface EnrichedMessage {
 export type CheckPlan = (message: JsonObject, project: ProjectSettings) => readonly PlanViolation[];
 
 export interface EnrichmentTools {
-  readUserAgent: ReadUserAgent;
-  locate: Locate;
+  readCircumstances: ReadCircumstances;
   checkPlan: CheckPlan;
 }
 
@@ -52,34 +52,45 @@ export function enrich(
   tools: EnrichmentTools,
 ): EnrichedMessage {
   const context = objectAt(decoded.message, 'context');
-  const enrichment: Enrichment = {};
-  const userAgent = userAgentOf(decoded, context);
-  if (userAgent !== '') Object.assign(enrichment, tools.readUserAgent(userAgent));
-  const acquisition = readAcquisition(pageContext(decoded, context));
-  Object.assign(enrichment, acquisition);
-
-  const ip = addressOf(decoded, context);
-  if (ip !== undefined) {
-    Object.assign(enrichment, tools.locate(ip));
-    const kept = applyIpPolicy(ip, project.ipPolicy);
-    if (kept !== undefined) enrichment.ip = kept;
-  }
-  if (decoded.type === 'track') {
-    const revenue = readRevenue(decoded.event, decoded.message);
-    if (revenue !== undefined) Object.assign(enrichment, revenue);
-  }
-  if (decoded.clamped !== undefined) enrichment.clamped = decoded.clamped;
-  if (project.planMode === 'warn') {
-    const violations = tools.checkPlan(decoded.message, project);
-    if (violations.length > 0) enrichment.violations = violations.slice(0, MAX_VIOLATIONS);
-  }
+  const { url, search, referrer, campaign } = visitOf(pageContext(decoded, context));
+  const circumstances = tools.readCircumstances({
+    userAgent: userAgentOf(decoded, context),
+    ip: addressOf(decoded, context),
+    ipPolicy: project.ipPolicy,
+    url,
+    search,
+    referrer,
+    campaign,
+  });
+  const own = findingsOf(decoded, project, tools);
   return {
     decoded,
     message: withoutAddress(decoded.message, context, project),
-    enrichment,
-    campaign: campaignOf(acquisition),
+    circumstances,
+    enrichment: own === undefined ? circumstances.facts : { ...circumstances.facts, ...own },
+    enrichmentJson: own === undefined ? circumstances.json : joinObjects(circumstances.json, own),
     namedSessionId: namedSessionOf(decoded, context),
   };
+}
+
+function findingsOf(
+  decoded: DecodedMessage,
+  project: ProjectSettings,
+  tools: EnrichmentTools,
+): OwnFindings | undefined {
+  const revenue = decoded.type === 'track' ? readRevenue(decoded.event, decoded.message) : undefined;
+  const violations = project.planMode === 'warn' ? tools.checkPlan(decoded.message, project) : [];
+  if (revenue === undefined && decoded.clamped === undefined && violations.length === 0) return undefined;
+  return {
+    ...revenue,
+    ...(decoded.clamped === undefined ? {} : { clamped: decoded.clamped }),
+    ...(violations.length === 0 ? {} : { violations: violations.slice(0, MAX_VIOLATIONS) }),
+  };
+}
+
+/** The JSON of an object with the members of another, which is not empty. */
+function joinObjects(json: string, more: object): string {
+  return json === '{}' ? JSON.stringify(more) : `${json.slice(0, -1)},${JSON.stringify(more).slice(1)}`;
 }
 
 const MAX_VIOLATIONS = 20;

@@ -10,7 +10,6 @@ import type { IdentityChange } from './identities.js';
 import { writeDuplicates, writeLedger } from './ledger.js';
 import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
 import { writeProfiles } from './profiles.js';
-import { encodeRawStart } from './raw-line.js';
 import type { OnStep } from './steps.js';
 
 export interface LogPartition {
@@ -182,7 +181,7 @@ interface WrittenRows {
 
 async function writeNewRows(
   client: pg.ClientBase,
-  { messages, rawLines }: PreparedBatch,
+  { messages, rawRows }: PreparedBatch,
   rules: LandingRules,
 ): Promise<WrittenRows> {
   if (messages.length === 0) return { rows: [], duplicates: [], devices: [] };
@@ -197,12 +196,12 @@ async function writeNewRows(
     await client.query('savepoint rows');
     try {
       for (const [seq, { prepared, sessionId }] of rows.entries()) {
-        rawLines.patch(prepared.rawLine.start, encodeRawStart(seq, sessionId));
+        rawRows.complete(prepared.rawRow.start, seq, sessionId);
       }
       await copyRows(
         client,
-        rawLines,
-        rows.map(({ prepared }) => prepared.rawLine),
+        rawRows,
+        rows.map(({ prepared }) => prepared.rawRow),
       );
       return { rows, duplicates, devices };
     } catch (error) {

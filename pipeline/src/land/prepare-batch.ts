@@ -10,9 +10,9 @@ import {
 } from '../decode/decode-record.js';
 import { objectAt, type JsonObject } from '../decode/json.js';
 import { enrich, type EnrichedMessage, type EnrichmentTools } from '../enrich/enrich.js';
+import { createCopyBuffer, type CopyBuffer } from './copy-buffer.js';
 import { createLineBuffer, type LineBuffer, type Span } from '../line-buffer.js';
 import { encodeClickHouseRow } from '../roll-up/clickhouse-row.js';
-import { encodeRawLine } from './raw-line.js';
 import type { RawRow } from './raw-row.js';
 
 /**
@@ -39,7 +39,7 @@ export interface PreparedMessage {
   traits: JsonObject | undefined;
   offset: number;
   recordIndex: number;
-  rawLine: Span;
+  rawRow: Span;
   rollupLine: Span;
 }
 
@@ -55,8 +55,8 @@ export interface PreparedBatch {
   batchId: number;
   /** In the order of the log; every id once. */
   messages: readonly PreparedMessage[];
-  /** Lines of Postgres's `events`. */
-  rawLines: LineBuffer;
+  /** Rows of Postgres's `events`. */
+  rawRows: CopyBuffer;
   /** Lines of ClickHouse's `events`. */
   rollupLines: LineBuffer;
   /** Later sends of a message that the same range holds. */
@@ -75,7 +75,7 @@ export async function prepareBatch(
   tools: EnrichmentTools,
 ): Promise<PreparedBatch> {
   const bytes = records.reduce((sum, record) => sum + record.value.byteLength, 0);
-  const rawLines = createLineBuffer(bytes * 2);
+  const rawRows = createCopyBuffer(bytes * 2);
   const rollupLines = createLineBuffer(bytes);
   const messages: PreparedMessage[] = [];
   const duplicates: Duplicate[] = [];
@@ -100,7 +100,7 @@ export async function prepareBatch(
         duplicates.push(duplicateOf(message));
         continue;
       }
-      const prepared = prepare({ batchId, rawLines, rollupLines }, message, project, tools);
+      const prepared = prepare({ batchId, rawRows, rollupLines }, message, project, tools);
       if (prepared === undefined) {
         deadLetters.push(deadLetterOf(message, record, 'too_deep', 'The message cannot be written as JSON.'));
       } else {
@@ -109,7 +109,7 @@ export async function prepareBatch(
       }
     }
   }
-  return { batchId, messages, rawLines, rollupLines, duplicates, deadLetters, accounts };
+  return { batchId, messages, rawRows, rollupLines, duplicates, deadLetters, accounts };
 }
 
 function duplicateOf(message: Duplicate): Duplicate {
@@ -119,16 +119,29 @@ function duplicateOf(message: Duplicate): Duplicate {
 
 /** Undefined when the message is nested beyond what can be written. */
 function prepare(
-  { batchId, rawLines, rollupLines }: Pick<PreparedBatch, 'batchId' | 'rawLines' | 'rollupLines'>,
+  { batchId, rawRows, rollupLines }: Pick<PreparedBatch, 'batchId' | 'rawRows' | 'rollupLines'>,
   decoded: DecodedMessage,
   project: ProjectSettings,
   tools: EnrichmentTools,
 ): PreparedMessage | undefined {
   try {
     const enriched = enrich(decoded, project, tools);
-    const { enrichment, message } = enriched;
-    const rawLine = encodeRawLine(batchId, enriched);
-    const rollupLine = encodeClickHouseRow(batchId, rawRowOf(enriched));
+    const { circumstances, enrichment, message } = enriched;
+    const rollupLine = encodeClickHouseRow(batchId, rawRowOf(enriched), circumstances.columns);
+    const rawRow = rawRows.append({
+      batchId,
+      projectId: decoded.projectId,
+      eventId: decoded.eventId,
+      receivedAtMs: decoded.receivedAtMs,
+      timestampMs: decoded.timestampMs,
+      type: decoded.type,
+      event: decoded.event,
+      messageId: decoded.messageId,
+      anonymousId: decoded.anonymousId,
+      userId: decoded.userId,
+      enrichment: enriched.enrichmentJson,
+      message: message === decoded.message && decoded.bytes ? decoded.bytes : JSON.stringify(message),
+    });
     return {
       projectId: decoded.projectId,
       eventId: decoded.eventId,
@@ -141,14 +154,14 @@ function prepare(
       deviceId: decoded.deviceId,
       receivedAtMs: decoded.receivedAtMs,
       timestampMs: decoded.timestampMs,
-      campaign: enriched.campaign,
+      campaign: circumstances.campaign,
       namedSessionId: enriched.namedSessionId,
       revenue: enrichment.revenue,
       currency: enrichment.currency,
       traits: decoded.type === 'identify' ? objectAt(message, 'traits') : undefined,
       offset: decoded.offset,
       recordIndex: decoded.recordIndex,
-      rawLine: { start: rawLines.append(rawLine), end: rawLines.length },
+      rawRow: { start: rawRow, end: rawRows.length },
       rollupLine: { start: rollupLines.append(rollupLine), end: rollupLines.length },
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { insertableJson } from '@sluice/warehouse';
 import { isObject, objectAt, textAt, type JsonObject } from '../decode/json.js';
 import { domainOf } from '../enrich/acquisition.js';
+import type { CircumstanceFacts } from '../enrich/circumstances.js';
 import type { RawRow } from '../land/raw-row.js';
 import { encodeJson, encodeText, encodeTime, NIL_UUID } from '../text-form.js';
 
@@ -48,31 +49,45 @@ export const EVENT_COLUMNS = [
 
 /**
  * A raw row as a line of TabSeparated for ClickHouse. The one way from Postgres's rows to ClickHouse's: batches in memory,
- * batches read back after a restart and rebuilds all go through it, so that all of them give the same bytes. The session stands first,
- * so that a line written before its session is known can be completed in place.
+ * batches read back after a restart and rebuilds all go through it, so that all of them give the same bytes. The session
+ * stands first, so that a line written before its session is known can be completed in place.
+ *
+ * @param circumstances What `encodeCircumstances` gives for the row's enrichment, where that is at hand.
  */
-export function encodeClickHouseRow(batchId: number, row: RawRow): string {
+export function encodeClickHouseRow(
+  batchId: number,
+  row: RawRow,
+  circumstances: string = encodeCircumstances(row.enrichment),
+): string {
   const { enrichment: found, message } = row;
   const context = objectAt(message, 'context');
   const page = pageOf(row, context);
+  const anonymousId = optional(row.anonymousId);
+  const userId = optional(row.userId);
   return (
     `${row.sessionId ?? NIL_UUID}\t${batchId}\t${row.projectId}\t${row.eventId}\t` +
     `${encodeTime(row.receivedAtMs)}\t${encodeTime(row.timestampMs)}\t` +
-    `${row.type}\t${encodeText(row.event)}\t${encodeText(row.messageId)}\t${encodeText(row.anonymousId ?? '')}\t` +
-    `${encodeText(row.userId ?? '')}\t${encodeText(row.userId ?? row.anonymousId ?? '')}\t${encodeText(groupOf(message))}\t` +
+    `${row.type}\t${encodeText(row.event)}\t${encodeText(row.messageId)}\t${anonymousId}\t` +
+    `${userId}\t${row.userId === null ? anonymousId : userId}\t${encodeText(groupOf(message, context))}\t` +
     `${found.bot === true ? 1 : 0}\t${encodeProperties(row)}\t` +
-    `${encodeText(page.url)}\t${encodeText(page.path)}\t${encodeText(page.title)}\t` +
-    `${optional(found.referrer)}\t${optional(found.referrerDomain)}\t${optional(found.channel)}\t` +
-    `${optional(found.utmSource)}\t${optional(found.utmMedium)}\t${optional(found.utmCampaign)}\t${optional(found.utmTerm)}\t${optional(found.utmContent)}\t` +
-    `${optional(found.browser)}\t${optional(found.browserVersion)}\t${optional(found.os)}\t${optional(found.osVersion)}\t${optional(found.device)}\t` +
-    `${optional(found.country)}\t${optional(found.region)}\t${optional(found.city)}\t` +
+    `${encodeText(page.url)}\t${encodeText(page.path)}\t${encodeText(page.title)}\t${circumstances}\t` +
     `${encodeText(textAt(context, 'locale'))}\t${encodeText(textAt(objectAt(context, 'library'), 'name'))}\t` +
     `${found.revenue ?? '\\N'}\t${optional(found.currency)}\n`
   );
 }
 
-function optional(value: string | undefined): string {
-  return value === undefined ? '' : encodeText(value);
+/** The columns from `referrer` to `city`. */
+export function encodeCircumstances(found: Readonly<CircumstanceFacts>): string {
+  return (
+    `${optional(found.referrer)}\t${optional(found.referrerDomain)}\t${optional(found.channel)}\t` +
+    `${optional(found.utmSource)}\t${optional(found.utmMedium)}\t${optional(found.utmCampaign)}\t${optional(found.utmTerm)}\t${optional(found.utmContent)}\t` +
+    `${optional(found.browser)}\t${optional(found.browserVersion)}\t${optional(found.os)}\t${optional(found.osVersion)}\t${optional(found.device)}\t` +
+    `${optional(found.country)}\t${optional(found.region)}\t${optional(found.city)}`
+  );
+}
+
+function optional(value: string | null | undefined): string {
+  return value === undefined || value === null ? '' : encodeText(value);
 }
 
 /** What the properties column holds: a message's properties, or the traits of an identify or group. */
@@ -90,9 +105,9 @@ export function encodeProperties(row: RawRow): string {
 /** The one property of a row whose properties ClickHouse refused: all of them, as JSON text. */
 export const PROPERTIES_AS_TEXT = '$text';
 
-function groupOf(message: JsonObject): string {
+function groupOf(message: JsonObject, context: JsonObject): string {
   const own = idText(message.groupId);
-  return own === '' ? idText(objectAt(message, 'context').groupId) : own;
+  return own === '' ? idText(context.groupId) : own;
 }
 
 function idText(value: unknown): string {
