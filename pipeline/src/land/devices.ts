@@ -29,7 +29,19 @@ export function assignSessions(
   dayOf: DayOfProject,
 ): { rows: NewRow[]; devices: DeviceState[] } {
   const devices = new Map<string, DeviceState>();
+  let device: DeviceState | undefined;
   const rows = messages.map((prepared): NewRow => {
+    if (device === undefined || !isOf(device, prepared)) {
+      device = rememberedDevice(prepared);
+    }
+    const step = stepSession(device.sessions, prepared, dayOf(prepared.projectId));
+    device.sessions = step.remembered;
+    device.lastSeenMs = Math.max(device.lastSeenMs, prepared.timestampMs);
+    return { prepared, sessionId: step.sessionId };
+  });
+  return { rows, devices: [...devices.values()] };
+
+  function rememberedDevice(prepared: PreparedMessage): DeviceState {
     const key = deviceKey(prepared);
     let device = devices.get(key);
     if (device === undefined) {
@@ -41,12 +53,13 @@ export function assignSessions(
       };
       devices.set(key, device);
     }
-    const step = stepSession(device.sessions, prepared, dayOf(prepared.projectId));
-    device.sessions = step.remembered;
-    device.lastSeenMs = Math.max(device.lastSeenMs, prepared.timestampMs);
-    return { prepared, sessionId: step.sessionId };
-  });
-  return { rows, devices: [...devices.values()] };
+    return device;
+  }
+}
+
+/** Neighbouring messages are of one device, mostly: it need not be looked up again. */
+function isOf(device: { projectId: number; deviceId: string }, message: PreparedMessage): boolean {
+  return device.deviceId === message.deviceId && device.projectId === message.projectId;
 }
 
 export function deviceKey(of: { projectId: number; deviceId: string }): string {
@@ -59,7 +72,11 @@ export async function readDevices(
   messages: readonly PreparedMessage[],
 ): Promise<Map<string, Session[]>> {
   const wanted = new Map<string, { projectId: number; deviceId: string }>();
-  for (const message of messages) wanted.set(deviceKey(message), message);
+  let last: PreparedMessage | undefined;
+  for (const message of messages) {
+    if (last === undefined || !isOf(last, message)) wanted.set(deviceKey(message), message);
+    last = message;
+  }
   const remembered = new Map<string, Session[]>();
   if (wanted.size === 0) return remembered;
   const keys = [...wanted.values()];

@@ -27,8 +27,14 @@ export interface Outcome {
 /** What became of every message of a range, by project and minute of receipt. */
 export function balance(outcome: Outcome): LedgerEntry[] {
   const entries = new Map<string, LedgerEntry>();
+  // Neighbours are of one project and minute, nearly always.
+  let last: LedgerEntry | undefined;
   const count = (projectId: number, receivedAtMs: number, name: Count, by: number): void => {
     const minute = Math.floor(receivedAtMs / MINUTE_MS) * MINUTE_MS;
+    if (last?.minute === minute && last.project_id === projectId) {
+      last[name] += by;
+      return;
+    }
     const key = `${projectId}:${minute}`;
     let entry = entries.get(key);
     if (entry === undefined) {
@@ -44,6 +50,7 @@ export function balance(outcome: Outcome): LedgerEntry[] {
       entries.set(key, entry);
     }
     entry[name] += by;
+    last = entry;
   };
   for (const account of outcome.accounts) {
     count(account.projectId, account.receivedAtMs, 'logged', account.logged);

@@ -81,8 +81,7 @@ export async function prepareBatch(
   const duplicates: Duplicate[] = [];
   const deadLetters: DeadLetter[] = [];
   const accounts: RecordAccount[] = [];
-  const seen = new Set<string>();
-  const projects = new Map<number, ProjectSettings>();
+  const projects = new Map<number, { settings: ProjectSettings; seen: Set<string> }>();
   for (const record of records) {
     const decoded = decodeRecord(record);
     deadLetters.push(...decoded.deadLetters);
@@ -91,20 +90,20 @@ export async function prepareBatch(
     const { projectId } = decoded.account;
     let project = projects.get(projectId);
     if (project === undefined) {
-      project = await settingsOf(projectId);
+      project = { settings: await settingsOf(projectId), seen: new Set() };
       projects.set(projectId, project);
     }
+    const { settings, seen } = project;
     for (const message of decoded.messages) {
-      const key = `${projectId}:${message.eventId}`;
-      if (seen.has(key)) {
+      if (seen.has(message.eventId)) {
         duplicates.push(duplicateOf(message));
         continue;
       }
-      const prepared = prepare({ batchId, rawRows, rollupLines }, message, project, tools);
+      const prepared = prepare({ batchId, rawRows, rollupLines }, message, settings, tools);
       if (prepared === undefined) {
         deadLetters.push(deadLetterOf(message, record, 'too_deep', 'The message cannot be written as JSON.'));
       } else {
-        seen.add(key);
+        seen.add(message.eventId);
         messages.push(prepared);
       }
     }
