@@ -19,13 +19,13 @@ import { Registry } from 'prom-client';
 import { readCpuSeconds } from '../instance/process-watch.js';
 
 export interface LandingBenchOptions {
-  /** Messages to land. Default 200,000. */
+  /** Messages to land. Default 400,000. */
   messages?: number;
   /** Messages of a request, all of one device. Default 50. */
   messagesPerRequest?: number;
   /** Devices that send. Default 2,000. */
   devices?: number;
-  /** Partitions of the log. Default 4. */
+  /** Partitions of the log. Default 2, as the embedded log has. */
   partitions?: number;
   /** How often landing and COPY take turns; the medians count. Default 1. */
   rounds?: number;
@@ -59,7 +59,7 @@ export interface LandingBenchResult {
  * pipeline lands and rolls up all of it. After that the same rows are written to the same, emptied table with one COPY.
  */
 export async function benchLanding(options: LandingBenchOptions = {}): Promise<LandingBenchResult> {
-  const { messages = 200_000, rounds = 1 } = options;
+  const { messages = 400_000, rounds = 1 } = options;
   const results: LandingBenchResult[] = [];
   for (let round = 0; round < rounds; round++) results.push(await runRound({ ...options, messages }));
   results.sort((a, b) => a.ratio - b.ratio);
@@ -67,7 +67,7 @@ export async function benchLanding(options: LandingBenchOptions = {}): Promise<L
 }
 
 async function runRound(options: LandingBenchOptions & { messages: number }): Promise<LandingBenchResult> {
-  const { messages, partitions = 4, maxBytes } = options;
+  const { messages, partitions = 2, maxBytes } = options;
   const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-landing-'));
   const postgres = await openPostgres(`embedded:${join(dir, 'postgres')}`, { max: 2 * partitions + 4 });
   const clickhouse = await openClickHouse(`embedded:${join(dir, 'clickhouse')}`);
