@@ -37,7 +37,7 @@ export interface PipelineConfig {
   maxPendingBatches?: number;
   /** The same while ClickHouse fails: landing goes on without it for so long. Default 256. */
   maxPendingBatchesWhileFailing?: number;
-  /** Bytes of waiting batches kept in memory; the others are read from Postgres again. Default 64 MiB. */
+  /** Bytes of waiting batches kept in memory; the others are read from Postgres again. Default 128 MiB. */
   maxBytesInMemory?: number;
   /** Bytes that go into ClickHouse in one insert at most. Default 24 MiB. */
   maxGroupBytes?: number;
@@ -153,7 +153,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     onFailure: noteFailedFlush,
     maxPending: config.maxPendingBatches ?? 8,
     maxPendingWhileFailing: config.maxPendingBatchesWhileFailing ?? 256,
-    maxBytesInMemory: config.maxBytesInMemory ?? 64 * 1024 * 1024,
+    maxBytesInMemory: config.maxBytesInMemory ?? 128 * 1024 * 1024,
     maxGroupBytes: config.maxGroupBytes ?? 24 * 1024 * 1024,
     maxRestMs: config.maxRollupRestMs ?? 1_000,
   });
