@@ -46,6 +46,39 @@ describe('decodeRecord', () => {
     expect(timeOf('2026-11-23T13:00:00.5+01:30')).toEqual([receivedAtMs - 1_799_500, undefined]);
   });
 
+  it("gives a message in the client's own bytes just where these are what is stored", () => {
+    const extra = fc.record(
+      {
+        properties: fc.jsonValue(),
+        context: fc.constant({ locale: 'de' }),
+        writeKey: fc.constant('secret'),
+        sentAt: fc.constant('2026-11-23T10:00:00.000Z'),
+        type: fc.constant(null),
+      },
+      { requiredKeys: [] },
+    );
+    const shared = fc.record({ context: fc.constant({ ip: '1.2.3.4' }) }, { requiredKeys: [] });
+    const space = fc.constantFrom(undefined, 2);
+    fc.assert(
+      fc.property(
+        fc.array(extra, { minLength: 1, maxLength: 5 }),
+        shared,
+        space,
+        (extras, around, indent) => {
+          const batch = extras.map((more, i) => ({ ...page, messageId: `é ${i}`, ...more }));
+          const text = JSON.stringify({ ...around, batch }, null, indent);
+          const { messages } = decodeRecord(record(text, { shape: 'batch', count: batch.length }));
+          for (const { bytes, message, recordIndex } of messages) {
+            const sent = batch[recordIndex]!;
+            const isAsSent = !('context' in around) && !('writeKey' in sent) && !('sentAt' in sent);
+            expect(bytes !== undefined).toBe(isAsSent);
+            if (bytes !== undefined) expect(JSON.parse(Buffer.from(bytes).toString())).toEqual(message);
+          }
+        },
+      ),
+    );
+  });
+
   it("puts the batch's context under a message's own, and drops keys that are not the event's", () => {
     const value = {
       context: { ip: '1.2.3.4', library: { name: 'go' } },

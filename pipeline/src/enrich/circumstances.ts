@@ -29,16 +29,20 @@ export interface Circumstances {
 
 export type ReadCircumstances = (surroundings: Surroundings) => Circumstances;
 
+/** Longer ones are not remembered: a few clients with endless addresses must not fill the memory. */
+const MAX_KEY_LENGTH = 2_000;
+
 /** Reads circumstances, remembering the `capacity` read last: they are looked up for every message. */
 export function createCircumstancesReader(
   tools: { readUserAgent: ReadUserAgent; locate: Locate },
-  capacity = 10_000,
+  capacity = 8_000,
 ): ReadCircumstances {
   // Two generations in place of an order of use: what is still wanted moves to the younger one.
   let young = new Map<string, Circumstances>();
   let old = new Map<string, Circumstances>();
   return (surroundings) => {
     const key = keyOf(surroundings);
+    if (key.length > MAX_KEY_LENGTH) return read(surroundings, tools);
     let found = young.get(key);
     if (found !== undefined) return found;
     found = old.get(key) ?? read(surroundings, tools);

@@ -1,3 +1,5 @@
+import type { RawRow } from './raw-row.js';
+
 /** Columns of Postgres's `events` in the order of the values of a row. */
 export const COPY_COLUMNS =
   'batch_seq, session_id, batch_id, project_id, event_id, received_at, "timestamp", type, event, message_id, anonymous_id, ' +
@@ -11,17 +13,7 @@ export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'la
 export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
 /** A row of `events` but for what only landing knows of it: its place in the batch and its session. */
-export interface CopyRow {
-  batchId: number;
-  projectId: number;
-  eventId: string;
-  receivedAtMs: number;
-  timestampMs: number;
-  type: string;
-  event: string;
-  messageId: string;
-  anonymousId: string | null;
-  userId: string | null;
+export interface CopyRow extends Omit<RawRow, 'sessionId' | 'enrichment' | 'message'> {
   /** JSON. */
   enrichment: string;
   /** JSON, as text or in UTF-8. */
@@ -36,8 +28,8 @@ export interface CopyRow {
  * after its length in bytes, -1 for null.
  */
 export interface CopyBuffer {
-  /** Adds a row and returns where its bytes begin; they end where the next ones begin, at `length`. */
-  append(row: CopyRow): number;
+  /** Adds a row of a batch and returns where its bytes begin; they end where the next ones begin, at `length`. */
+  append(batchId: number, row: CopyRow): number;
   /** Completes the row that begins at `start`. */
   complete(start: number, seq: number, sessionId: string): void;
   /** The bytes from `start` to `end`, not copied. */
@@ -108,7 +100,7 @@ export function createCopyBuffer(expectedBytes: number): CopyBuffer {
   }
 
   return {
-    append(row) {
+    append(batchId, row) {
       reserve(FIXED_BYTES + textBytes(row));
       const start = at;
       view.setInt16(at, COLUMN_COUNT);
@@ -116,7 +108,7 @@ export function createCopyBuffer(expectedBytes: number): CopyBuffer {
       int4(0);
       view.setInt32(at, 16);
       at += 20;
-      int8(row.batchId);
+      int8(batchId);
       int4(row.projectId);
       uuid(row.eventId);
       int8(timestamptz(row.receivedAtMs));

@@ -126,18 +126,10 @@ function prepare(
   try {
     const enriched = enrich(decoded, project, tools);
     const { circumstances, enrichment, message } = enriched;
-    const rollupLine = encodeClickHouseRow(batchId, rawRowOf(enriched), circumstances.columns);
-    const rawRow = rawRows.append({
-      batchId,
-      projectId: decoded.projectId,
-      eventId: decoded.eventId,
-      receivedAtMs: decoded.receivedAtMs,
-      timestampMs: decoded.timestampMs,
-      type: decoded.type,
-      event: decoded.event,
-      messageId: decoded.messageId,
-      anonymousId: decoded.anonymousId,
-      userId: decoded.userId,
+    const row = rawRowOf(enriched);
+    const rollupLine = encodeClickHouseRow(batchId, row, circumstances.columns);
+    const rawRow = rawRows.append(batchId, {
+      ...row,
       enrichment: enriched.enrichmentJson,
       message: message === decoded.message && decoded.bytes ? decoded.bytes : JSON.stringify(message),
     });

@@ -55,7 +55,7 @@ export async function insertIdentities(
 /** Rejects when ClickHouse would refuse the properties of these rows; writes nothing. */
 export async function tryProperties(clickhouse: ClickHouse, rows: readonly RawRow[]): Promise<void> {
   const body = rows.map((row) => `${encodeProperties(row)}\n`).join('');
-  await insertText(clickhouse, `function null('properties JSON(max_dynamic_paths = 256)')`, body, {
+  await insertText(clickhouse, `function null('properties JSON(max_dynamic_paths = 32)')`, body, {
     ...clickhouse.insertSettings,
     insert_deduplicate: 0,
   });

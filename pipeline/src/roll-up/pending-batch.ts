@@ -5,6 +5,7 @@ import { RAW_ROW_COLUMNS, rawRowFrom, type RawRow, type RawRowResult } from '../
 /** A batch on its way to ClickHouse. Its lines may be in memory still; Postgres has its rows always. */
 export interface PendingBatch {
   batchId: number;
+  rows: number;
   lines: Buffer | undefined;
   /** When it was landed, milliseconds since the epoch. */
   createdAtMs: number;
@@ -24,13 +25,14 @@ export interface Manifest {
 
 /** Ids of a partition's batches that are not rolled up yet, oldest first. */
 export async function listPending(pool: pg.Pool, logId: string, partition: number): Promise<PendingBatch[]> {
-  const found = await pool.query<{ batch_id: number | string; created_at: Date }>(
-    `select batch_id, created_at from batches
+  const found = await pool.query<{ batch_id: number | string; rows: number; created_at: Date }>(
+    `select batch_id, rows, created_at from batches
      where log_id = $1 and "partition" = $2 and state = 'pending' order by batch_id`,
     [logId, partition],
   );
   return found.rows.map((row) => ({
     batchId: Number(row.batch_id),
+    rows: row.rows,
     lines: undefined,
     createdAtMs: row.created_at.getTime(),
   }));

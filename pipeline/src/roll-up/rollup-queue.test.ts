@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { LandedBatch } from '../land/land-batch.js';
 import type { PendingBatch } from './pending-batch.js';
@@ -10,11 +11,11 @@ const landed = (batchId: number, bytes = 10): LandedBatch => ({
   identities: [],
   createdAtUs: '1000',
 });
-const left = (batchId: number): PendingBatch => ({ batchId, lines: undefined, createdAtMs: 0 });
+const left = (batchId: number): PendingBatch => ({ batchId, rows: 1, lines: undefined, createdAtMs: 0 });
 const unlimited = {
   maxPending: 100,
   maxBytesInMemory: 1_000,
-  maxGroupBytes: 1_000,
+  maxGroupBytes: 10_000,
   maxRestMs: 0,
   onFailure: () => undefined,
 };
@@ -94,6 +95,40 @@ describe('startRollupQueue', () => {
     await queue.drained();
     expect(attempts).toEqual([[1, 2], [3], [1, 2], [1, 2]]);
     expect(failures).toEqual([1, 2]);
+  });
+
+  it('tries a failed group again however much keeps coming', async () => {
+    const attempts: number[] = [];
+    let next = 2;
+    const queue = startRollupQueue({
+      ...unlimited,
+      flush: async (batches) => {
+        const id = batches[0]!.batchId;
+        attempts.push(id);
+        await setImmediate();
+        if (id === 1 && attempts.length === 1) throw new Error('away');
+        if (!attempts.slice(1).includes(1)) queue.enqueue(0, landed(next++));
+      },
+    });
+    queue.enqueue(0, landed(1));
+    queue.enqueue(0, landed(next++));
+    await queue.drained();
+    expect(attempts.slice(0, 2)).toEqual([1, 2]);
+    expect(attempts.filter((id) => id === 1)).toHaveLength(2);
+  });
+
+  it('takes many batches that an earlier owner left in groups of bounded size', async () => {
+    const { groups, options } = recording({ maxGroupBytes: 6_000_000 });
+    const queue = startRollupQueue(options);
+    queue.adopt(
+      0,
+      [1, 2, 3, 4].map((id) => ({ ...left(id), rows: 5_000 })),
+    );
+    await queue.drained();
+    expect(groups).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
   });
 
   it('lets more batches wait while ClickHouse is away, so that landing goes on', async () => {

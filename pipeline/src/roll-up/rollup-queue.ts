@@ -5,9 +5,9 @@
  *     idle ──batch──▶ flushing a group ──done──▶ resting ──time is over, or much waits──▶ next group or idle
  *                          │ failed
  *                          ▼
- *                      backing off ──▶ the next group; the failed one again after the others
+ *                      backing off ──▶ the next group; the failed one again once its own time has come
  *
- * A batch is never skipped and never given up: what fails is tried again until it is in.
+ * A batch is never skipped and never given up: what fails is tried again until it is in, however much keeps coming.
  */
 import type { LandedBatch } from '../land/land-batch.js';
 import type { PendingBatch } from './pending-batch.js';
@@ -61,6 +61,8 @@ interface Waiting {
 interface Group {
   members: readonly Waiting[];
   attempts: number;
+  /** When a failed one is tried again, by the queue's clock. */
+  dueMs: number;
 }
 
 const FIRST_BACKOFF_MS = 100;
@@ -69,6 +71,12 @@ const REST_FACTOR = 3;
 /** So many bytes are worth an insert at once. */
 const WORTH_BYTES = 2 * 1024 * 1024;
 const MAX_GROUP_BATCHES = 64;
+/** What a row that is not in memory is taken to be. */
+const EXPECTED_ROW_BYTES = 600;
+
+function backoffOf(failures: number): number {
+  return Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), LAST_BACKOFF_MS);
+}
 
 export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
   const { flush, onFailure, maxPending, maxBytesInMemory, maxGroupBytes, maxRestMs } = options;
@@ -76,7 +84,7 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
   const now = options.now ?? (() => performance.now());
   const stopping = new AbortController();
   let waiting: Waiting[] = [];
-  // Failed groups, tried again after what waits: one bad batch must not hold the others back.
+  // Failed groups, oldest first. Others go on meanwhile: one bad batch must not hold them back.
   let failed: Group[] = [];
   let current: Group | undefined;
   let bytesInMemory = 0;
@@ -111,6 +119,8 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
 
   function takeGroup(): Group | undefined {
     if (waiting.length === 0) return failed.shift();
+    const due = failed.findIndex(({ dueMs }) => dueMs <= now());
+    if (due !== -1) return failed.splice(due, 1)[0];
     let bytes = 0;
     let count = 0;
     for (const member of waiting) {
@@ -118,7 +128,7 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
       bytes += member.bytes;
       count += 1;
     }
-    return { members: waiting.splice(0, count), attempts: 0 };
+    return { members: waiting.splice(0, count), attempts: 0, dueMs: 0 };
   }
 
   async function run(): Promise<void> {
@@ -132,9 +142,11 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
         group.attempts += 1;
         failuresInARow += 1;
         current = undefined;
+        // Longer than everything pauses, so that the others have their turn before it.
+        group.dueMs = now() + 2 * backoffOf(group.attempts);
         failed.push(group);
         changed();
-        const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (failuresInARow - 1), LAST_BACKOFF_MS);
+        const backoffMs = backoffOf(failuresInARow);
         await onFailure(batches, error, group.attempts, backoffMs);
         await pause(backoffMs);
         if (stopping.signal.aborted) return;
@@ -184,13 +196,14 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
 
   return {
     adopt(partition, left) {
-      waiting.push(...left.map((batch) => ({ partition, batch, bytes: batch.lines?.length ?? 0 })));
+      waiting.push(...left.map((batch) => ({ partition, batch, bytes: batch.rows * EXPECTED_ROW_BYTES })));
       if (waiting.length > 0) start();
     },
-    enqueue(partition, { batchId, lines, createdAtUs }) {
+    enqueue(partition, { batchId, rows, lines, createdAtUs }) {
       const isKept = bytesInMemory === 0 || bytesInMemory + lines.length <= maxBytesInMemory;
       if (isKept) bytesInMemory += lines.length;
-      const batch = { batchId, lines: isKept ? lines : undefined, createdAtMs: Number(createdAtUs) / 1_000 };
+      const createdAtMs = Number(createdAtUs) / 1_000;
+      const batch = { batchId, rows, lines: isKept ? lines : undefined, createdAtMs };
       waiting.push({ partition, batch, bytes: lines.length });
       changed();
       start();

@@ -114,7 +114,7 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     return work;
   }
 
-  /** Rows go through a file: in the text of a statement the engine reads them at half the speed, and only as text. */
+  /** Rows go through a file: in the text of a statement the engine reads them at two thirds of the speed, and only as text. */
   async function writeThroughFile(params: InsertParams): Promise<void> {
     const path = engine.scratchFile();
     try {
