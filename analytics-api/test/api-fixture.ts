@@ -82,14 +82,15 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
   ): Promise<number> {
     const { partition = 0, toOffset = 0 } = options;
     const batch = await client.query<{ batch_id: number }>(
-      `insert into batches (log_id, "partition", from_offset, to_offset, rows, state, received_from)
-       values ($1, $2, $3, $4, $5, $6, $7) returning batch_id`,
+      `insert into batches (log_id, "partition", from_offset, to_offset, rows, project_rows, state, received_from)
+       values ($1, $2, $3, $4, $5, $6, $7, $8) returning batch_id`,
       [
         log.id,
         partition,
         Math.max(0, toOffset - 1),
         toOffset,
         rows.length,
+        JSON.stringify({ [projectId]: rows.length }),
         options.pending === true ? 'pending' : 'done',
         new Date(Math.min(...rows.map((row) => row.receivedMs))),
       ],

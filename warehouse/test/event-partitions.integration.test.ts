@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { dropExpiredPartitions, ensureEventPartitions, firstEventIdOf } from '../src/index.js';
+import {
+  dropExpiredPartitions,
+  ensureEventPartitions,
+  firstEventIdOf,
+  summarizeEventIndexes,
+} from '../src/index.js';
 import { createTestDatabase, type TestDatabase } from '../src/testing/index.js';
 
 let postgres: TestDatabase;
@@ -140,5 +145,30 @@ describe('dropExpiredPartitions', () => {
     expect(await dropExpiredPartitions(postgres.pool, '2026-03-02')).toEqual(['2026-03-01']);
     expect(await rowsByTable()).toEqual({ events_20260302: 1, events_20260303: 1, events_other: 1 });
     expect(await dropExpiredPartitions(postgres.pool, '2026-03-02')).toEqual([]);
+  });
+});
+
+describe('summarizeEventIndexes', () => {
+  it('lets a query by batch leave out what others have added since', async () => {
+    const day = Date.UTC(2026, 2, 2);
+    await ensureEventPartitions(postgres.pool, ['2026-03-02']);
+    await insert(Array.from({ length: 20_000 }, (_, i) => idAt(day + i)));
+    const pagesRead = async (): Promise<number> => {
+      const client = await postgres.pool.connect();
+      try {
+        await client.query('begin; set local enable_seqscan = off');
+        const { rows } = await client.query<{ 'QUERY PLAN': { Plan: Record<string, number> }[] }>(
+          'explain (analyze, buffers, format json) select count(*) from events where batch_id = 2',
+        );
+        const [{ Plan: plan } = { Plan: {} }] = rows[0]!['QUERY PLAN'];
+        return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+      } finally {
+        await client.query('rollback');
+        client.release();
+      }
+    };
+    const before = await pagesRead();
+    await summarizeEventIndexes(postgres.pool);
+    expect(await pagesRead()).toBeLessThan(before / 5);
   });
 });

@@ -72,11 +72,8 @@ export function askProjectLanded(projectId: number): PostgresQuestion<z.infer<ty
     sql: `
       select
         (select coalesce(sum(landed), 0)::bigint from ledger where project_id = $1) as landed,
-        (select count(*) from events
-         where batch_id >= (select min(batch_id) from batches where state = 'pending')
-           and batch_id = any (array(select batch_id from batches where state = 'pending'))
-           and project_id = $1) as pending`,
-    params: [projectId],
+        (select coalesce(sum((project_rows ->> $2)::bigint), 0)::bigint from batches where state = 'pending') as pending`,
+    params: [projectId, String(projectId)],
     row: projectRow,
   };
 }

@@ -222,9 +222,9 @@ async function writeManifest(
   const receivedFromMs = rows.reduce((least, row) => Math.min(least, row.prepared.receivedAtMs), Infinity);
   const written = await client.query<{ created_at_us: number | string }>({
     name: 'write-manifest',
-    text: `insert into batches (batch_id, log_id, "partition", from_offset, to_offset, rows, identities, received_from)
+    text: `insert into batches (batch_id, log_id, "partition", from_offset, to_offset, rows, project_rows, identities, received_from)
            overriding system value
-           values ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8 / 1000.0))
+           values ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9 / 1000.0))
            returning (extract(epoch from created_at) * 1000000)::bigint as created_at_us`,
     values: [
       batchId,
@@ -233,6 +233,7 @@ async function writeManifest(
       range.from,
       range.to,
       rows.length,
+      JSON.stringify(countByProject(rows)),
       JSON.stringify(identities),
       receivedFromMs,
     ],
@@ -250,4 +251,10 @@ async function writeManifest(
     identities,
     createdAtUs: String(written.rows[0]!.created_at_us),
   };
+}
+
+function countByProject(rows: readonly NewRow[]): Record<number, number> {
+  const counts: Record<number, number> = {};
+  for (const { prepared } of rows) counts[prepared.projectId] = (counts[prepared.projectId] ?? 0) + 1;
+  return counts;
 }

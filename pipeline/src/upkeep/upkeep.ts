@@ -5,6 +5,7 @@ import {
   dropExpiredPartitions,
   dropGeneration,
   ensureEventPartitions,
+  summarizeEventIndexes,
   type ClickHouse,
 } from '@sluice/warehouse';
 import type pg from 'pg';
@@ -31,6 +32,7 @@ const DAYS_AHEAD = 3;
 /** A generation of rollups that answers no more is kept this long for the queries that still read it. */
 const KEEP_RETIRED_MINUTES = 10;
 const RELEASE_EVERY_MS = 10_000;
+const SUMMARIZE_EVERY_MS = 5_000;
 const UPKEEP_EVERY_MS = 10 * 60_000;
 
 /** Tells the log how far it is landed, so that it may drop what it has no room for. */
@@ -108,7 +110,10 @@ export interface Upkeep {
   stop(): Promise<void>;
 }
 
-/** Does upkeep at once and every ten minutes, and releases what is landed every ten seconds. */
+/**
+ * Does upkeep at once and every ten minutes, releases what is landed every ten seconds, and summarises the indexes of new
+ * rows every five.
+ */
 export async function startUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   const { pool, log, logger } = options;
   const guarded = async (work: () => Promise<unknown>, what: string): Promise<void> => {
@@ -121,6 +126,7 @@ export async function startUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   await guarded(() => doUpkeep(options), 'upkeep');
   const stops = [
     repeat(RELEASE_EVERY_MS, () => guarded(() => releaseLanded(pool, log), 'releasing landed records')),
+    repeat(SUMMARIZE_EVERY_MS, () => guarded(() => summarizeEventIndexes(pool), 'summarising indexes')),
     repeat(UPKEEP_EVERY_MS, () => guarded(() => doUpkeep(options), 'upkeep')),
   ];
   return {

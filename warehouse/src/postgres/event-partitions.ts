@@ -72,6 +72,21 @@ export async function dropExpiredPartitions(pool: pg.Pool, oldestKept: Day): Pro
   return dropped;
 }
 
+/**
+ * Brings the block range indexes of `events` up to date with what was added since the last time. Until then a query by
+ * batch or time of receipt reads all of that. Safe to repeat, and side by side with everything.
+ */
+export async function summarizeEventIndexes(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `select brin_summarize_new_values(c.oid)
+     from pg_inherits p
+     join pg_index i on i.indrelid = p.inhrelid
+     join pg_class c on c.oid = i.indexrelid
+     join pg_am a on a.oid = c.relam
+     where p.inhparent = 'events'::regclass and a.amname = 'brin'`,
+  );
+}
+
 /** The daily partitions, oldest first. */
 async function partitionNames(pool: pg.Pool): Promise<string[]> {
   const found = await pool.query<{ name: string }>(
