@@ -51,12 +51,20 @@ export async function startGateway(options: {
   const registry = createMetricsRegistry();
   const projectId = await ensureProject(database.pool, 'test');
   const { key: writeKey } = await createKey(database.pool, { projectId, kind: 'write' });
+  const release = async (): Promise<void> => {
+    await log.close();
+    await database.drop();
+    await rm(dir, { recursive: true, force: true });
+  };
   const gateway = await createGateway({
     postgres: database,
     log: options.wrapLog?.(log) ?? log,
     logger: createLogger('gateway', 'silent'),
     registry,
     config: { spoolDir: options.spoolDir ?? join(dir, 'spool'), drainTimeoutMs: 500, ...options.config },
+  }).catch(async (error: unknown) => {
+    await release();
+    throw error;
   });
   return {
     gateway,
@@ -81,9 +89,7 @@ export async function startGateway(options: {
     readLog: (since) => readLog(log, since),
     async close() {
       await gateway.stop();
-      await log.close();
-      await database.drop();
-      await rm(dir, { recursive: true, force: true });
+      await release();
     },
   };
 }
