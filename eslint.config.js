@@ -2,7 +2,16 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', 'data/**', '.cache/**', '.turbo/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      'body-scan/assembly/**',
+      '**/node_modules/**',
+      'data/**',
+      '.cache/**',
+      '.turbo/**',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {

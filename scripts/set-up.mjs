@@ -60,7 +60,10 @@ function sourceFingerprint() {
   };
   for (const workspace of workspaces) {
     hash.update(readFileSync(join(root, workspace, 'package.json')));
-    walk(join(root, workspace, 'src'));
+    for (const folder of ['src', 'assembly']) {
+      const path = join(root, workspace, folder);
+      if (existsSync(path)) walk(path);
+    }
   }
   return hash.digest('hex');
 }

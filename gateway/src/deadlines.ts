@@ -9,16 +9,40 @@ export interface Deadline {
   clear(): void;
 }
 
+/**
+ * A link of the list of what is pending, in the order of setting, which is the order of expiry. A link that is taken out
+ * refers to nothing any more: one that the garbage collector has moved among the old would otherwise keep all that were
+ * set after it from being freed young, and with them their requests. A Set does the same with its outgrown tables.
+ */
+interface Link {
+  atMs: number;
+  expire: (() => void) | undefined;
+  previous: Link | undefined;
+  next: Link | undefined;
+}
+
 export function createDeadlines(afterMs: number): Deadlines {
-  // A set keeps its order of insertion, which is the order of expiry.
-  const pending = new Set<{ atMs: number; expire: () => void }>();
+  // The ring's own link, so that none is ever the first or the last.
+  const ring: Link = { atMs: Infinity, expire: undefined, previous: undefined, next: undefined };
+  ring.previous = ring;
+  ring.next = ring;
+
+  function takeOut(link: Link): void {
+    const { previous, next } = link;
+    if (previous === undefined || next === undefined) return;
+    previous.next = next;
+    next.previous = previous;
+    link.previous = undefined;
+    link.next = undefined;
+    link.expire = undefined;
+  }
 
   function sweep(): void {
     const nowMs = performance.now();
-    for (const entry of pending) {
-      if (entry.atMs > nowMs) return;
-      pending.delete(entry);
-      entry.expire();
+    for (let first = ring.next!; first.atMs <= nowMs; first = ring.next!) {
+      const { expire } = first;
+      takeOut(first);
+      expire?.();
     }
   }
   const timer = setInterval(sweep, Math.max(5, afterMs / 10));
@@ -26,9 +50,11 @@ export function createDeadlines(afterMs: number): Deadlines {
 
   return {
     set(expire) {
-      const entry = { atMs: performance.now() + afterMs, expire };
-      pending.add(entry);
-      return { clear: () => pending.delete(entry) };
+      const last = ring.previous!;
+      const link: Link = { atMs: performance.now() + afterMs, expire, previous: last, next: ring };
+      last.next = link;
+      ring.previous = link;
+      return { clear: () => takeOut(link) };
     },
     close: () => clearInterval(timer),
   };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { fault, type Fault } from '../errors.js';
 import { jsonPointer } from '../messages/json-pointer.js';
 import { toStorableText } from '../messages/storable-text.js';
+import { isBuiltInEvent } from './built-in-check.js';
 import { BUILT_IN_EVENTS } from './typed-events.js';
 
 /** What happens to a message that does not follow the plan: nothing, a note in the answer, or a rejection. */
@@ -27,11 +28,22 @@ export function checkPlan(plan: PlanEvents, message: unknown): Fault[] {
   if (typeof message !== 'object' || message === null) return [];
   const { type, event, properties } = message as Readonly<Record<string, unknown>>;
   if ((type ?? 'track') !== 'track' || typeof event !== 'string') return [];
+  return checkProperties(plan, event, properties ?? {});
+}
+
+/** Whether a plan, or the built-in one, says anything of an event. */
+export function isPlanned(plan: PlanEvents, event: string): boolean {
+  return schemaOf(plan, event) !== undefined;
+}
+
+/** As `checkPlan`, given a track message's event and properties. */
+export function checkProperties(plan: PlanEvents, event: string, properties: unknown): Fault[] {
+  if (!Object.hasOwn(plan, event) && isBuiltInEvent(event, properties)) return [];
   const schema = schemaOf(plan, event);
   if (schema === undefined) return [];
   let result: z.ZodSafeParseResult<unknown>;
   try {
-    result = schema.safeParse(properties ?? {});
+    result = schema.safeParse(properties);
   } catch {
     return [violation(event, [], 'The properties could not be checked.')];
   }

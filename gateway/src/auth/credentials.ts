@@ -11,24 +11,38 @@ export interface Credential {
 /** No key is longer; a longer text is not worth a look into the database. */
 export const MAX_KEY_LENGTH = 256;
 
+/** The write keys that a body carries. */
+export interface BodyKeys {
+  writeKey: unknown;
+  /** Of the first message that has one. */
+  messageWriteKey: unknown;
+}
+
 /**
  * The write keys that a request carries, in the order in which they count: Basic authorisation, the body's `writeKey`, a
  * Bearer token (which may be one of somebody else's OAuth), the `writeKey` of the first message that has one.
  */
-export function findCredentials(authorization: string | undefined, body: JsonObject): Credential[] {
+export function findCredentials(authorization: string | undefined, body: BodyKeys): Credential[] {
   const found: Credential[] = [];
   const add = (source: CredentialSource, key: unknown): void => {
     if (typeof key === 'string' && key !== '') found.push({ source, key });
   };
   const [, scheme = '', token = ''] = AUTHORIZATION.exec(authorization ?? '') ?? [];
   if (scheme.toLowerCase() === 'basic') add('basic', userOf(token));
-  add('body', ownValue(body, 'writeKey'));
+  add('body', body.writeKey);
   if (scheme.toLowerCase() === 'bearer') add('bearer', token);
-  const batch = ownValue(body, 'batch');
-  if (found.length === 0 || found[0]!.source === 'bearer') {
-    if (Array.isArray(batch)) add('message', firstKeyIn(batch));
-  }
+  if (found.length === 0 || found[0]!.source === 'bearer') add('message', body.messageWriteKey);
   return found;
+}
+
+export function keysInBody(body: JsonObject): BodyKeys {
+  const batch = ownValue(body, 'batch');
+  return {
+    writeKey: ownValue(body, 'writeKey'),
+    get messageWriteKey() {
+      return Array.isArray(batch) ? firstKeyIn(batch) : undefined;
+    },
+  };
 }
 
 const AUTHORIZATION = /^\s*(\S+)\s+(\S+)\s*$/;

@@ -1,15 +1,14 @@
 import { SluiceError } from '@sluice/contracts';
 import type { Readable, Transform } from 'node:stream';
 import type { Deadlines } from '../deadlines.js';
+import type { BodyMemory, LentBytes } from './body-memory.js';
 import type { DecoderFactory } from './inflate.js';
 
 /** What a decoder is chosen by. */
 const HEAD_BYTES = 2;
 
-/** A body as it arrived. */
-export interface ReceivedBody {
-  /** The body, decompressed. */
-  bytes: Buffer;
+/** A body as it arrived, decompressed, in memory that it is lent. */
+export interface ReceivedBody extends LentBytes {
   /** What came over the wire, bytes. */
   wireBytes: number;
 }
@@ -21,6 +20,7 @@ export interface ReadBodyOptions {
   maxBodyBytes: number;
   maxInflatedBytes: number;
   deadlines: Deadlines;
+  memory: BodyMemory;
   /** Told of every piece that is kept in memory. */
   onBytes: (count: number) => void;
 }
@@ -109,8 +109,7 @@ export function readBody(
   function succeed(): void {
     if (finished) return;
     finish();
-    const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, keptBytes);
-    done(null, { bytes, wireBytes });
+    done(null, { ...options.memory.gather(chunks, keptBytes), wireBytes });
   }
 
   function fail(error: SluiceError): void {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import type { Endpoint } from '../telemetry.js';
 import type { Admission } from './admission.js';
 
@@ -21,13 +22,26 @@ export interface RequestTracking {
   hold(request: FastifyRequest, bytes: number): void;
 }
 
+const INSIDE = Symbol('request inside');
+type TrackedResponse = ServerResponse & { [INSIDE]?: FastifyRequest | undefined };
+
 export function trackRequests(app: FastifyInstance, admission: Admission): RequestTracking {
   app.decorateRequest('isInside', false);
   app.decorateRequest('heldBytes', 0);
-  app.addHook('onResponse', (request, _reply, done) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    const response: TrackedResponse = reply.raw;
+    response.off('close', leaveUnanswered);
+    response[INSIDE] = undefined;
     leave(request);
     done();
   });
+
+  /** One function for all, taken off again: a closure of each request would keep it from being freed young. */
+  function leaveUnanswered(this: TrackedResponse): void {
+    const request = this[INSIDE];
+    this[INSIDE] = undefined;
+    if (request !== undefined) leave(request);
+  }
 
   function leave(request: FastifyRequest): void {
     if (!request.isInside) return;
@@ -41,7 +55,9 @@ export function trackRequests(app: FastifyInstance, admission: Admission): Reque
       admission.enter();
       request.isInside = true;
       // A request whose client went away gets no response, and so no `onResponse`.
-      reply.raw.once('close', () => leave(request));
+      const response: TrackedResponse = reply.raw;
+      response[INSIDE] = request;
+      response.on('close', leaveUnanswered);
     },
     hold(request, bytes) {
       if (!request.isInside) return;

@@ -1,21 +1,22 @@
 import {
-  deviceKeyOf,
   encodeRecordMeta,
-  messageIdOf,
   MESSAGE_LIMITS,
   toStorableText,
   type ByteRange,
+  type MessageType,
   type MessagesMeta,
 } from '@sluice/contracts';
 import { partitionOf, type NewRecord } from '@sluice/event-log';
-import { isObject } from '../body/parse-body.js';
 import { createUuidV7 } from '../uuid-v7.js';
-import type { Submission, Verdict, Verdicts } from './judge.js';
+import type { Verdict, Verdicts } from './judge.js';
+import type { Submission } from './submission.js';
 
 /** Whose messages they are and how they came. */
 export interface Origin {
   projectId: number;
   receivedAtMs: number;
+  /** The type that the address named. */
+  impliedType: MessageType | undefined;
   ip: string | undefined;
   userAgent: string | undefined;
 }
@@ -49,16 +50,16 @@ function acceptedRecords(
   origin: Origin,
   partitionCount: number,
 ): NewRecord[] {
-  const { messages, shape } = submission;
-  const groups = groupByPartition(messages, rejected, origin.projectId, partitionCount);
+  const { shape } = submission;
+  const groups = groupByPartition(submission, rejected, origin.projectId, partitionCount);
   const first = groups[0];
   if (first === undefined) return [];
   if (groups.length > 1) return groups.map((group) => sliceRecord(submission, group, origin));
 
   const meta: MessagesMeta = { ...metaOf(origin), shape, count: first.indexes.length };
-  if (shape === 'single' && !hasType(messages[0])) meta.type = submission.around.impliedType;
+  if (shape === 'single' && !submission.hasType(0)) meta.type = origin.impliedType;
   if (rejected.length > 0) meta.skip = rejected.map(({ index }) => index);
-  const generatedIds = generateIds(messages, first.indexes, origin.receivedAtMs, (index) => index);
+  const generatedIds = generateIds(submission, first.indexes, origin.receivedAtMs, (index) => index);
   if (generatedIds !== undefined) meta.generatedIds = generatedIds;
   return [
     { partition: first.partition, key: first.key, headers: encodeRecordMeta(meta), value: submission.bytes },
@@ -66,7 +67,7 @@ function acceptedRecords(
 }
 
 function groupByPartition(
-  messages: readonly unknown[],
+  submission: Submission,
   rejected: readonly Verdict[],
   projectId: number,
   partitionCount: number,
@@ -75,12 +76,12 @@ function groupByPartition(
   let skipAt = 0;
   let lastDevice: string | undefined;
   let group: Group | undefined;
-  for (let index = 0; index < messages.length; index++) {
+  for (let index = 0; index < submission.count; index++) {
     if (rejected[skipAt]?.index === index) {
       skipAt++;
       continue;
     }
-    const device = deviceKeyOf(messages[index]);
+    const device = submission.device(index);
     if (device !== lastDevice || group === undefined) {
       lastDevice = device;
       const key = `${projectId}:${device}`;
@@ -96,10 +97,6 @@ function groupByPartition(
   return groups;
 }
 
-function hasType(message: unknown): boolean {
-  return isObject(message) && message['type'] !== undefined && message['type'] !== null;
-}
-
 function metaOf({ projectId, receivedAtMs, ip, userAgent }: Origin) {
   return {
     kind: 'messages' as const,
@@ -112,7 +109,7 @@ function metaOf({ projectId, receivedAtMs, ip, userAgent }: Origin) {
 
 /** Ids for the messages that have none; undefined when all have one. */
 function generateIds(
-  messages: readonly unknown[],
+  submission: Submission,
   indexes: readonly number[],
   receivedAtMs: number,
   place: (index: number, position: number) => number,
@@ -120,30 +117,29 @@ function generateIds(
   let ids: Record<string, string> | undefined;
   for (let position = 0; position < indexes.length; position++) {
     const index = indexes[position]!;
-    if (messageIdOf(messages[index]) !== undefined) continue;
+    if (submission.hasMessageId(index)) continue;
     ids ??= {};
     ids[String(place(index, position))] = createUuidV7(receivedAtMs);
   }
   return ids;
 }
 
-const SHARED_MEMBERS = ['sentAt', 'context', 'integrations'];
+const SHARED_MEMBERS = ['sentAt', 'context', 'integrations'] as const;
 const COMMA = Buffer.from(',');
 const END = Buffer.from(']}');
 
 /** A batch body of one partition's messages, put together from slices of the client's bytes. */
 function sliceRecord(submission: Submission, group: Group, origin: Origin): NewRecord {
-  const { bytes, messages } = submission;
-  const { elements } = submission.ranges();
+  const { bytes } = submission;
   const parts: Buffer[] = [prefixOf(submission)];
   group.indexes.forEach((index, position) => {
     if (position > 0) parts.push(COMMA);
-    parts.push(sliceOf(bytes, elements[index]!));
+    parts.push(sliceOf(bytes, submission.range(index)));
   });
   parts.push(END);
   const meta: MessagesMeta = { ...metaOf(origin), shape: 'batch', count: group.indexes.length };
   const generatedIds = generateIds(
-    messages,
+    submission,
     group.indexes,
     origin.receivedAtMs,
     (_index, position) => position,
@@ -158,12 +154,11 @@ function sliceRecord(submission: Submission, group: Group, origin: Origin): NewR
 }
 
 /** `{"sentAt":…,"context":…,"integrations":…,"batch":[` with what the body has of these. */
-function prefixOf({ bytes, ranges }: Submission): Buffer {
-  const { members } = ranges();
+function prefixOf(submission: Submission): Buffer {
   let prefix = '{';
   for (const name of SHARED_MEMBERS) {
-    const range = members.get(name);
-    if (range !== undefined) prefix += `"${name}":${sliceOf(bytes, range).toString('utf8')},`;
+    const range = submission.shared(name);
+    if (range !== undefined) prefix += `"${name}":${sliceOf(submission.bytes, range).toString('utf8')},`;
   }
   return Buffer.from(`${prefix}"batch":[`);
 }
@@ -174,14 +169,11 @@ function sliceOf(bytes: Buffer, { start, end }: ByteRange): Buffer {
 
 function rejectedRecord(
   submission: Submission,
-  { index, fault }: Verdict,
+  { index, fault, messageId }: Verdict,
   origin: Origin,
   partitionCount: number,
 ): NewRecord {
-  const message = submission.messages[index];
-  const key = `${origin.projectId}:${usableDevice(message)}`;
-  const messageId = usableMessageId(message);
-  const range = submission.ranges().elements[index]!;
+  const key = `${origin.projectId}:${usableDevice(submission.device(index))}`;
   return {
     partition: partitionOf(key, partitionCount),
     key,
@@ -194,19 +186,11 @@ function rejectedRecord(
       ...(messageId === null ? {} : { messageId }),
       index,
     }),
-    value: sliceOf(submission.bytes, range),
+    value: sliceOf(submission.bytes, submission.range(index)),
   };
 }
 
 /** The device of a message that was rejected: any text may be there. */
-function usableDevice(message: unknown): string {
-  const device = deviceKeyOf(message);
+function usableDevice(device: string): string {
   return device.length <= MESSAGE_LIMITS.idLength ? toStorableText(device) : '';
-}
-
-/** The id of a message that was rejected; null when it has none that could name it. */
-export function usableMessageId(message: unknown): string | null {
-  const id = messageIdOf(message);
-  if (id === undefined || id.length > MESSAGE_LIMITS.messageIdLength) return null;
-  return toStorableText(id);
 }

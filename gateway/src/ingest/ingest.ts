@@ -1,24 +1,19 @@
-import {
-  findElements,
-  SluiceError,
-  type BodyRanges,
-  type IngestAnswer,
-  type MessageType,
-  type Rejection,
-} from '@sluice/contracts';
+import { createBodyScanner } from '@sluice/body-scan';
+import { SluiceError, type IngestAnswer, type MessageType, type Rejection } from '@sluice/contracts';
 import type { NewRecord } from '@sluice/event-log';
 import type { KeyStore } from '@sluice/service-kit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isIP } from 'node:net';
 import { authenticate } from '../auth/authenticate.js';
-import { findCredentials } from '../auth/credentials.js';
+import { findCredentials, keysInBody } from '../auth/credentials.js';
 import { parseBody } from '../body/parse-body.js';
 import type { ReceivedBody } from '../body/read-body.js';
 import type { Delivering } from '../delivery/deliver.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import type { GatewayTelemetry } from '../telemetry.js';
-import { buildRecords, usableMessageId } from './build-records.js';
-import { judge, readSubmission, type Submission, type Verdict } from './judge.js';
+import { buildRecords } from './build-records.js';
+import { ALL_ACCEPTED, areAllAcceptable, judge, type Verdict, type Verdicts } from './judge.js';
+import { parsedSubmission, scannedSubmission, type Submission } from './submission.js';
 
 export interface IngestOptions {
   keys: KeyStore;
@@ -48,11 +43,14 @@ interface Prepared {
 }
 
 /**
- * A request's way: body → JSON → whose it is → a verdict for each message → the log → the answer, as JSON text. The answer
- * is given only once every accepted message is durable.
+ * A request's way: body → whose it is → a verdict for each message → the log → the answer, as JSON text. The answer is
+ * given only once every accepted message is durable.
+ *
+ * Nearly every body is plain: a scan of its bytes is enough to accept all of it. Only what the scan leaves open is parsed.
  */
 export function createIngest(options: IngestOptions): Ingest {
   const { keys, delivering, rateLimits, telemetry, partitionCount } = options;
+  const scanner = createBodyScanner();
 
   return async function ingest(request, reply, { shape, type }) {
     const startedMs = performance.now();
@@ -66,6 +64,8 @@ export function createIngest(options: IngestOptions): Ingest {
     const { records, receivedAtMs, accepted, rejections, warnings, warned } = prepared;
     const { durability, watermark } = await delivering.deliver(records, { receivedAtMs, messages: accepted });
 
+    // In the log they are a copy. A spooled append may have been given to the log as well, which still has to let go.
+    if (durability === 'log') received.giveBack();
     for (const record of records) telemetry.bytesLogged(record.value.byteLength);
     if (accepted > 0) telemetry.messagesAccepted(accepted, durability);
     if (warned > 0) telemetry.messagesWarned(warned);
@@ -102,34 +102,47 @@ export function createIngest(options: IngestOptions): Ingest {
     impliedType: MessageType | undefined,
   ): Promise<Prepared> {
     const receivedAtMs = Date.now();
-    const { value: body, hasUnicodeEscapes } = parseBody(bytes);
-    const credentials = findCredentials(request.headers.authorization, body);
+    const scanned = scanner.scan(bytes, shape, impliedType);
+    const parsed = scanned === undefined ? parseBody(bytes) : undefined;
+    const keysOfBody = scanned ?? keysInBody(parsed!.value);
+    const credentials = findCredentials(request.headers.authorization, keysOfBody);
     const { owner, credential } = await authenticate(keys, credentials, request.headers.origin);
     await rateLimits.checkKey(request, reply, owner.keyId);
     if (isRetry(request.headers['x-retry-count'])) telemetry.clientRetried();
 
-    const ranges = once(() => rangesOf(shape, bytes));
-    const submission = readSubmission(shape, body, {
-      bytes,
-      receivedAtMs,
-      impliedType,
-      hasUnicodeEscapes,
-      ranges,
-    });
-    const messageKey = credential.source === 'message' ? credential.key : undefined;
-    const verdicts = judge(submission, owner.project, messageKey);
+    let submission: Submission;
+    let verdicts: Verdicts;
+    if (
+      scanned !== undefined &&
+      credential.source !== 'message' &&
+      areAllAcceptable(scanned, bytes, shape, owner.project, receivedAtMs)
+    ) {
+      submission = scannedSubmission(bytes, shape, scanned);
+      verdicts = ALL_ACCEPTED;
+    } else {
+      const { value, hasUnicodeEscapes } = parsed ?? parseBody(bytes);
+      const found = parsedSubmission(bytes, shape, value);
+      submission = found;
+      verdicts = judge(found, owner.project, {
+        receivedAtMs,
+        impliedType,
+        hasUnicodeEscapes,
+        messageKey: credential.source === 'message' ? credential.key : undefined,
+      });
+    }
     const origin = {
       projectId: owner.project.projectId,
       receivedAtMs,
+      impliedType,
       ip: isIP(request.ip) === 0 ? undefined : request.ip,
       userAgent: request.headers['user-agent']?.slice(0, MAX_USER_AGENT_LENGTH),
     };
     return {
       records: buildRecords(submission, verdicts, origin, partitionCount),
       receivedAtMs,
-      accepted: submission.messages.length - verdicts.rejected.length,
-      rejections: verdicts.rejected.map((verdict) => toRejection(submission, verdict)),
-      warnings: verdicts.warned.slice(0, MAX_WARNINGS).map((verdict) => toRejection(submission, verdict)),
+      accepted: submission.count - verdicts.rejected.length,
+      rejections: verdicts.rejected.map(toRejection),
+      warnings: verdicts.warned.slice(0, MAX_WARNINGS).map(toRejection),
       warned: verdicts.warned.length,
     };
   }
@@ -139,26 +152,10 @@ function isRetry(header: string | string[] | undefined): boolean {
   return header !== undefined && Number(header) > 0;
 }
 
-function rangesOf(shape: 'single' | 'batch', bytes: Buffer): BodyRanges {
-  if (shape === 'batch') return findElements(bytes);
-  return { members: new Map(), elements: [{ start: 0, end: bytes.length }] };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
-}
-
 function refuseSingle({ code, message, field }: Rejection): never {
   throw new SluiceError(code, { message, ...(field === null ? {} : { field }) });
 }
 
-function toRejection({ messages }: Submission, { index, fault }: Verdict): Rejection {
-  return {
-    index,
-    messageId: usableMessageId(messages[index]),
-    code: fault.code,
-    field: fault.field ?? null,
-    message: fault.message,
-  };
+function toRejection({ index, messageId, fault }: Verdict): Rejection {
+  return { index, messageId, code: fault.code, field: fault.field ?? null, message: fault.message };
 }

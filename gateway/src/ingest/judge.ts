@@ -1,37 +1,31 @@
+import type { ScannedBody } from '@sluice/body-scan';
 import {
   checkPlan,
+  checkProperties,
   explainMessage,
   fastCheck,
   fault,
-  findContentFault,
   findSizeFault,
+  isBelievable,
+  isPlanned,
+  messageIdOf,
   MESSAGE_LIMITS,
   NOT_PLAIN,
-  parseTimestamp,
-  SluiceError,
-  type BodyRanges,
+  toStorableText,
   type Fault,
   type MessageType,
   type Surroundings,
 } from '@sluice/contracts';
 import type { ProjectSettings } from '@sluice/service-kit';
 import { isObject, type JsonObject } from '../body/parse-body.js';
+import type { ParsedSubmission } from './submission.js';
 
-/** The messages of one request, parsed, and what surrounds them. */
-export interface Submission {
-  shape: 'single' | 'batch';
-  messages: readonly unknown[];
-  /** The body's bytes. */
-  bytes: Buffer;
-  /** Where the parts lie in the bytes; found on first use. A single message is the one element. */
-  ranges: () => BodyRanges;
-  around: Surroundings;
-  /** Bytes of the context and integrations that a batch shares. */
-  sharedBytes: number;
-}
+type PlanOfProject = Pick<ProjectSettings, 'planMode' | 'trackingPlan'>;
 
 export interface Verdict {
   index: number;
+  /** The message's own id; null when it has none that could name it. */
+  messageId: string | null;
   fault: Fault;
 }
 
@@ -42,93 +36,73 @@ export interface Verdicts {
   warned: readonly Verdict[];
 }
 
-const NOTHING: Verdicts = { rejected: [], warned: [] };
-
-/** A batch of more elements is refused as a whole: rejecting each would cost more than it brings. */
-const MAX_ELEMENTS = 4 * MESSAGE_LIMITS.batchMessages;
-
-/** Shared context is copied into each message by whoever reads them: how much that may come to, bytes. */
-const MAX_SHARED_TOTAL_BYTES = 32 * 1024 * 1024;
+/** Every message is accepted, and nothing is to be said about any. */
+export const ALL_ACCEPTED: Verdicts = { rejected: [], warned: [] };
 
 /**
- * Reads what a body submits.
- * @throws SluiceError when the body as a whole is not usable: batch_not_array, empty_batch, too_many_messages, and the
- * faults of what a batch shares.
+ * Whether every message of a scanned body is acceptable and follows the project's plan. The scan has seen to all but what
+ * it cannot know: sizes, whether the times can be believed, given when the body came, and the plan.
  */
-export function readSubmission(
+export function areAllAcceptable(
+  scanned: ScannedBody,
+  bytes: Buffer,
   shape: 'single' | 'batch',
-  body: JsonObject,
-  options: {
-    bytes: Buffer;
-    receivedAtMs: number;
-    impliedType: MessageType | undefined;
-    hasUnicodeEscapes: boolean;
-    ranges: () => BodyRanges;
-  },
-): Submission {
-  const around: Surroundings = {
-    receivedAtMs: options.receivedAtMs,
-    batchSentAtMs: NaN,
-    impliedType: options.impliedType,
-    checkStrings: options.hasUnicodeEscapes,
-  };
-  const submission = { shape, bytes: options.bytes, ranges: options.ranges, around, sharedBytes: 0 };
-  if (shape === 'single') return { ...submission, messages: [body] };
-
-  const batch = Object.hasOwn(body, 'batch') ? body['batch'] : undefined;
-  if (!Array.isArray(batch)) throw new SluiceError('batch_not_array', { field: '/batch' });
-  if (batch.length === 0) throw new SluiceError('empty_batch', { field: '/batch' });
-  if (batch.length > MAX_ELEMENTS) {
-    throw new SluiceError('too_many_messages', {
-      message: `The batch holds ${batch.length} messages; a batch may hold ${MESSAGE_LIMITS.batchMessages}.`,
-      field: '/batch',
-    });
+  project: PlanOfProject,
+  receivedAtMs: number,
+): boolean {
+  const isLarge = bytes.length > MESSAGE_LIMITS.messageBytes;
+  if (isLarge && shape === 'single') return false;
+  const around = { receivedAtMs, batchSentAtMs: scanned.sentAtMs };
+  for (let index = 0; index < scanned.count; index++) {
+    const timestampMs = scanned.timestampMs(index);
+    const originalMs = scanned.originalTimestampMs(index);
+    if (!isBelievable(timestampMs, originalMs, scanned.messageSentAtMs(index), around)) return false;
+    if (isLarge) {
+      const { start, end } = scanned.range(index);
+      if (end - start > MESSAGE_LIMITS.messageBytes) return false;
+    }
+    if (project.planMode !== 'off' && !followsPlan(scanned, index, bytes, project)) return false;
   }
-  around.batchSentAtMs = readSentAt(body['sentAt']);
-  submission.sharedBytes = weighShared(body, batch.length);
-  return { ...submission, messages: batch };
+  return true;
 }
 
-function readSentAt(value: unknown): number {
-  if (value === undefined || value === null) return NaN;
-  const ms = typeof value === 'string' ? parseTimestamp(value) : NaN;
-  if (Number.isNaN(ms)) throw new SluiceError('invalid_timestamp', { field: '/sentAt' });
-  return ms;
-}
-
-function weighShared(body: JsonObject, messages: number): number {
-  const { context = null, integrations = null } = body;
-  if (context === null && integrations === null) return 0;
-  if (context !== null && !isObject(context)) refuse(fault('context_not_object', undefined, '/context'));
-  if (integrations !== null && !isObject(integrations)) {
-    refuse(fault('integrations_not_object', undefined, '/integrations'));
-  }
-  const found = findContentFault({ context, integrations });
-  if (found !== undefined) refuse(found);
-  const bytes = Buffer.byteLength(JSON.stringify({ context, integrations }));
-  const tooLarge = findSizeFault(bytes);
-  if (tooLarge !== undefined) refuse({ ...tooLarge, field: '/context' });
-  if (bytes * messages > MAX_SHARED_TOTAL_BYTES) {
-    throw new SluiceError('inflated_body_too_large', {
-      message: `The batch's context, merged into each of its messages, is larger than ${MAX_SHARED_TOTAL_BYTES} bytes.`,
-      field: '/context',
-    });
-  }
-  return bytes;
-}
-
-function refuse({ code, message, field }: Fault): never {
-  throw new SluiceError(code, { message, ...(field === undefined ? {} : { field }) });
+/** Only properties that a plan speaks of are parsed. */
+function followsPlan(
+  scanned: ScannedBody,
+  index: number,
+  bytes: Buffer,
+  { trackingPlan }: PlanOfProject,
+): boolean {
+  const event = scanned.event(index);
+  if (event === undefined || !isPlanned(trackingPlan, event)) return true;
+  const range = scanned.properties(index);
+  const properties: unknown =
+    range === undefined ? {} : JSON.parse(bytes.toString('utf8', range.start, range.end));
+  return checkProperties(trackingPlan, event, properties).length === 0;
 }
 
 /** A verdict for every message; what is not named is accepted. Nothing that one message holds touches another's. */
 export function judge(
-  submission: Submission,
-  project: Pick<ProjectSettings, 'planMode' | 'trackingPlan'>,
-  /** Set when the key came from a message: then every message that names a key must name this one. */
-  messageKey: string | undefined,
+  submission: ParsedSubmission,
+  project: PlanOfProject,
+  facts: {
+    receivedAtMs: number;
+    /** The type that the address named, for a message that has none. */
+    impliedType: MessageType | undefined;
+    /** Whether a string may hold a NUL or a lone surrogate. */
+    hasUnicodeEscapes: boolean;
+    /** Set when the key came from a message: then every message that names a key must name this one. */
+    messageKey: string | undefined;
+  },
 ): Verdicts {
-  const { messages, around, bytes } = submission;
+  const { messages, bytes } = submission;
+  const { messageKey } = facts;
+  const around: Surroundings = {
+    receivedAtMs: facts.receivedAtMs,
+    batchSentAtMs: submission.batchSentAtMs,
+    impliedType: facts.impliedType,
+    checkStrings: facts.hasUnicodeEscapes,
+  };
   const within = Math.min(messages.length, MESSAGE_LIMITS.batchMessages);
   const rejected = new Map<number, Fault>();
   let totalWeight = 0;
@@ -152,21 +126,32 @@ export function judge(
     rejected.set(index, fault('too_many_messages', `A batch may hold ${within} messages.`));
   }
   if (messageKey !== undefined) rejectOtherKeys(messages, messageKey, rejected);
-  const warned = project.planMode === 'off' ? [] : applyPlan(submission, project, rejected);
-  if (rejected.size === 0 && warned.length === 0) return NOTHING;
+  const warned = project.planMode === 'off' ? [] : applyPlan(messages, around.impliedType, project, rejected);
+  if (rejected.size === 0 && warned.length === 0) return ALL_ACCEPTED;
   return {
     rejected: [...rejected]
-      .map(([index, found]) => ({ index, fault: found }))
+      .map(([index, found]) => verdictOn(messages, index, found))
       .sort((a, b) => a.index - b.index),
     warned,
   };
 }
 
-function rejectTooLarge({ ranges }: Submission, rejected: Map<number, Fault>): void {
-  ranges().elements.forEach(({ start, end }, index) => {
+function verdictOn(messages: readonly unknown[], index: number, found: Fault): Verdict {
+  return { index, messageId: usableMessageId(messages[index]), fault: found };
+}
+
+function usableMessageId(message: unknown): string | null {
+  const id = messageIdOf(message);
+  if (id === undefined || id.length > MESSAGE_LIMITS.messageIdLength) return null;
+  return toStorableText(id);
+}
+
+function rejectTooLarge(submission: ParsedSubmission, rejected: Map<number, Fault>): void {
+  for (let index = 0; index < submission.count; index++) {
+    const { start, end } = submission.range(index);
     const tooLarge = findSizeFault(end - start);
     if (tooLarge !== undefined) rejected.set(index, tooLarge);
-  });
+  }
 }
 
 function rejectOtherKeys(messages: readonly unknown[], key: string, rejected: Map<number, Fault>): void {
@@ -179,19 +164,20 @@ function rejectOtherKeys(messages: readonly unknown[], key: string, rejected: Ma
 }
 
 function applyPlan(
-  { messages, around }: Submission,
-  { planMode, trackingPlan }: Pick<ProjectSettings, 'planMode' | 'trackingPlan'>,
+  messages: readonly unknown[],
+  impliedType: MessageType | undefined,
+  { planMode, trackingPlan }: PlanOfProject,
   rejected: Map<number, Fault>,
 ): Verdict[] {
   const warned: Verdict[] = [];
   for (let index = 0; index < messages.length; index++) {
     const message = messages[index];
     if (rejected.size > 0 && rejected.has(index)) continue;
-    if (!isTrack(message, around.impliedType)) continue;
+    if (!isTrack(message, impliedType)) continue;
     const [first] = checkPlan(trackingPlan, message);
     if (first === undefined) continue;
     if (planMode === 'block') rejected.set(index, first);
-    else warned.push({ index, fault: first });
+    else warned.push(verdictOn(messages, index, first));
   }
   return warned;
 }

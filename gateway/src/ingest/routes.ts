@@ -7,6 +7,7 @@ import {
 } from '@sluice/contracts';
 import { problemOf, sendProblem } from '@sluice/service-kit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { createBodyMemory } from '../body/body-memory.js';
 import { findDecoder } from '../body/inflate.js';
 import { readBody, type ReceivedBody } from '../body/read-body.js';
 import type { Deadlines } from '../deadlines.js';
@@ -54,6 +55,7 @@ export interface IngestRouteOptions {
 export async function registerIngestRoutes(app: FastifyInstance, options: IngestRouteOptions): Promise<void> {
   const { admission, rateLimits, telemetry } = options;
   const tracking = trackRequests(app, admission);
+  const memory = createBodyMemory();
   // A logger of its own for every request would cost more than its key's lookup; what is logged names the request.
   app.setChildLoggerFactory((logger) => logger);
   app.removeAllContentTypeParsers();
@@ -67,6 +69,7 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
         maxBodyBytes: options.maxBodyBytes,
         maxInflatedBytes: options.maxInflatedBytes,
         deadlines: options.deadlines,
+        memory,
         onBytes: (count) => tracking.hold(request, count),
       },
       done,
