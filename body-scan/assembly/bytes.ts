@@ -19,14 +19,16 @@ export function isDigit(byte: u8): bool {
   return byte - ZERO <= 9;
 }
 
-/** Whether the bytes at `at` are the characters of an ASCII text. The caller has compared the length. */
+/**
+ * Whether the bytes at `at` are the characters of an ASCII text of at most 16. The caller has compared the length. The
+ * text's two-byte characters are narrowed, so that one comparison looks at all of them; what is read beyond either end
+ * does not count.
+ */
 export function spells(at: usize, text: string): bool {
   const from = changetype<usize>(text);
-  const length = text.length;
-  for (let i = 0; i < length; i++) {
-    if (<u16>load<u8>(at + i) != load<u16>(from + ((<usize>i) << 1))) return false;
-  }
-  return true;
+  const narrow = i8x16.narrow_i16x8_u(v128.load(from), v128.load(from + 16));
+  const wanted = (1 << text.length) - 1;
+  return (i8x16.bitmask(i8x16.eq(narrow, v128.load(at))) & wanted) == wanted;
 }
 
 export function sameBytes(a: usize, aEnd: usize, b: usize, bEnd: usize): bool {

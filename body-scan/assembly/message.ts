@@ -174,7 +174,7 @@ function memberOf(key: usize, length: usize): i32 {
     case 12:
       return spells(key, 'integrations') ? INTEGRATIONS : OTHER;
     case 17:
-      return spells(key, 'originalTimestamp') ? ORIGINAL_TIMESTAMP : OTHER;
+      return spells(key, 'originalTimesta') && spells(key + 15, 'mp') ? ORIGINAL_TIMESTAMP : OTHER;
     default:
       return OTHER;
   }
