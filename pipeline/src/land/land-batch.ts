@@ -150,8 +150,10 @@ async function landWithin(
 }
 
 /**
- * Takes the id of the next batch. It must be taken after the batch before it is landed: then ids of a partition grow in the
- * order of its batches, whoever lands them.
+ * Takes the id of the next batch. It must be taken after the id of the batch before, or after that one was landed by
+ * somebody else, and be forgotten when the batch before fails: then ids of a partition grow in the order of its batches,
+ * whoever lands them. (An owner lands the batch behind another only if it has landed that one itself, under an id taken
+ * earlier; and its first one under an id taken after the position was read, when everything below had its id.)
  */
 export async function takeBatchId(pool: pg.Pool): Promise<number> {
   const taken = await pool.query<{ id: number | string }>({

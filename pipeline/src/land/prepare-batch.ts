@@ -1,5 +1,6 @@
 import type { MessageType } from '@sluice/contracts';
 import type { LogRecord } from '@sluice/event-log';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ProjectSettings } from '@sluice/service-kit';
 import {
   decodeRecord,
@@ -67,7 +68,13 @@ export interface PreparedBatch {
 
 export type SettingsOf = (projectId: number) => Promise<ProjectSettings>;
 
-/** Decodes and enriches records and writes their lines. The only wait is for the settings of the projects in it. */
+/** So much is worked through before others have a turn: a transaction under way must not wait for a whole batch. */
+const BYTES_OF_A_TURN = 256 * 1024;
+
+/**
+ * Decodes and enriches records and writes their lines. It asks the database for nothing but the settings of the projects in
+ * it, so that it may run while the batch before is landing.
+ */
 export async function prepareBatch(
   batchId: number,
   records: readonly LogRecord[],
@@ -82,7 +89,13 @@ export async function prepareBatch(
   const deadLetters: DeadLetter[] = [];
   const accounts: RecordAccount[] = [];
   const projects = new Map<number, { settings: ProjectSettings; seen: Set<string> }>();
+  let bytesOfTurn = 0;
   for (const record of records) {
+    if (bytesOfTurn >= BYTES_OF_A_TURN) {
+      await nextTurn();
+      bytesOfTurn = 0;
+    }
+    bytesOfTurn += record.value.byteLength;
     const decoded = decodeRecord(record);
     deadLetters.push(...decoded.deadLetters);
     if (decoded.account === undefined) continue;
