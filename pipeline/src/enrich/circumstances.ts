@@ -1,4 +1,3 @@
-import { encodeCircumstances } from '../roll-up/clickhouse-row.js';
 import { campaignOf, readAcquisition, type Acquisition, type Visit } from './acquisition.js';
 import type { Locate, Place } from './geography.js';
 import { applyIpPolicy, type IpPolicy } from './ip-policy.js';
@@ -21,8 +20,6 @@ export interface Circumstances {
   facts: Readonly<CircumstanceFacts>;
   /** The facts as JSON. */
   json: string;
-  /** Their columns of a ClickHouse row. */
-  columns: string;
   /** Name of the campaign that the visit came by; undefined when it came by none. */
   campaign: string | undefined;
 }
@@ -79,7 +76,6 @@ function read(
   return {
     facts,
     json: JSON.stringify(facts),
-    columns: encodeCircumstances(facts),
     campaign: campaignOf(acquisition),
   };
 }

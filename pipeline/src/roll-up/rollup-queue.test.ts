@@ -7,11 +7,11 @@ import { startRollupQueue, type RollupQueueOptions } from './rollup-queue.js';
 const landed = (batchId: number, bytes = 10): LandedBatch => ({
   batchId,
   rows: 1,
-  lines: Buffer.alloc(bytes),
+  block: Buffer.alloc(bytes),
   identities: [],
   createdAtUs: '1000',
 });
-const left = (batchId: number): PendingBatch => ({ batchId, rows: 1, lines: undefined, createdAtMs: 0 });
+const left = (batchId: number): PendingBatch => ({ batchId, rows: 1, block: undefined, createdAtMs: 0 });
 const unlimited = {
   maxPending: 100,
   maxBytesInMemory: 1_000,
@@ -184,7 +184,7 @@ describe('startRollupQueue', () => {
       maxBytesInMemory: 100,
       flush: async (batches) => {
         await first.opened;
-        kept.push(...batches.map(({ lines }) => lines !== undefined));
+        kept.push(...batches.map(({ block }) => block !== undefined));
       },
     });
     for (const [id, bytes] of [500, 80, 10].entries()) queue.enqueue(0, landed(id, bytes));

@@ -72,7 +72,7 @@ const REST_FACTOR = 3;
 const WORTH_BYTES = 2 * 1024 * 1024;
 const MAX_GROUP_BATCHES = 64;
 /** What a row that is not in memory is taken to be. */
-const EXPECTED_ROW_BYTES = 600;
+const EXPECTED_ROW_BYTES = 450;
 
 function backoffOf(failures: number): number {
   return Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), LAST_BACKOFF_MS);
@@ -154,7 +154,7 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
       }
       failuresInARow = 0;
       current = undefined;
-      for (const { batch } of group.members) bytesInMemory -= batch.lines?.length ?? 0;
+      for (const { batch } of group.members) bytesInMemory -= batch.block?.length ?? 0;
       changed();
       await rest(Math.min(maxRestMs, REST_FACTOR * (now() - startedMs)));
       if (stopping.signal.aborted) return;
@@ -199,12 +199,12 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
       waiting.push(...left.map((batch) => ({ partition, batch, bytes: batch.rows * EXPECTED_ROW_BYTES })));
       if (waiting.length > 0) start();
     },
-    enqueue(partition, { batchId, rows, lines, createdAtUs }) {
-      const isKept = bytesInMemory === 0 || bytesInMemory + lines.length <= maxBytesInMemory;
-      if (isKept) bytesInMemory += lines.length;
+    enqueue(partition, { batchId, rows, block, createdAtUs }) {
+      const isKept = bytesInMemory === 0 || bytesInMemory + block.length <= maxBytesInMemory;
+      if (isKept) bytesInMemory += block.length;
       const createdAtMs = Number(createdAtUs) / 1_000;
-      const batch = { batchId, rows, lines: isKept ? lines : undefined, createdAtMs };
-      waiting.push({ partition, batch, bytes: lines.length });
+      const batch = { batchId, rows, block: isKept ? block : undefined, createdAtMs };
+      waiting.push({ partition, batch, bytes: block.length });
       changed();
       start();
     },
@@ -215,12 +215,12 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
       ),
     async release(partition) {
       const goes = (member: Waiting): boolean => member.partition === partition;
-      for (const { batch } of waiting.filter(goes)) bytesInMemory -= batch.lines?.length ?? 0;
+      for (const { batch } of waiting.filter(goes)) bytesInMemory -= batch.block?.length ?? 0;
       waiting = waiting.filter((member) => !goes(member));
       // What is being flushed is waited for; should it fail, it goes, too.
       await waitUntil(() => current?.members.some(goes) !== true);
       for (const group of failed) {
-        for (const { batch } of group.members.filter(goes)) bytesInMemory -= batch.lines?.length ?? 0;
+        for (const { batch } of group.members.filter(goes)) bytesInMemory -= batch.block?.length ?? 0;
       }
       failed = failed
         .map((group) => ({ ...group, members: group.members.filter((member) => !goes(member)) }))
