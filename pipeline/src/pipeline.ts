@@ -156,6 +156,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     maxBytesInMemory: config.maxBytesInMemory ?? 128 * 1024 * 1024,
     maxGroupBytes: config.maxGroupBytes ?? 24 * 1024 * 1024,
     maxRestMs: config.maxRollupRestMs ?? 1_000,
+    isBehind: () => [...owned.values()].some(({ position, endOffset }) => position < endOffset),
   });
 
   async function startAt(partition: number): Promise<number> {

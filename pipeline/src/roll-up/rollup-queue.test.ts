@@ -239,6 +239,52 @@ describe('startRollupQueue', () => {
     await queue.stop();
   });
 
+  it('waits for more while the log has more, and does not keep the end of a backlog waiting', async () => {
+    let isBehind = true;
+    let nowMs = 0;
+    const { groups, options } = recording({ maxBytesInMemory: 1e9, maxGroupBytes: 1e9 });
+    const queue = startRollupQueue({
+      ...options,
+      maxRestMs: 3_600_000,
+      isBehind: () => isBehind,
+      now: () => nowMs,
+      flush: (batches) => {
+        nowMs += 1_000_000;
+        return options.flush(batches);
+      },
+    });
+    queue.enqueue(0, landed(1));
+    await setImmediate();
+    queue.enqueue(0, landed(2, 3 * 1024 * 1024));
+    await setImmediate();
+    expect(groups).toEqual([[1]]);
+    isBehind = false;
+    queue.enqueue(1, landed(3));
+    await setImmediate();
+    expect(groups).toEqual([[1], [2, 3]]);
+    await queue.stop();
+  });
+
+  it('does not rest while a landing waits for room', async () => {
+    let nowMs = 0;
+    const { groups, options } = recording({ maxPending: 1 });
+    const queue = startRollupQueue({
+      ...options,
+      maxRestMs: 3_600_000,
+      now: () => nowMs,
+      flush: (batches) => {
+        nowMs += 1_000_000;
+        return options.flush(batches);
+      },
+    });
+    queue.enqueue(0, landed(1));
+    await queue.waitForRoom(0, never);
+    queue.enqueue(0, landed(2));
+    await queue.waitForRoom(0, never);
+    expect(groups).toEqual([[1], [2]]);
+    await queue.stop();
+  });
+
   it('finishes the group at hand when it stops, and takes no other', async () => {
     const first = gate();
     const done: number[][] = [];
