@@ -5,5 +5,3 @@ const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '
 export function encodeText(value: string): string {
   return SPECIAL.test(value) ? value.replace(/[\\\n\r\t]/g, (found) => ESCAPES[found]!) : value;
 }
-
-export const NIL_UUID = '00000000-0000-0000-0000-000000000000';

@@ -1,6 +1,5 @@
 import type { CircumstanceFacts } from '../enrich/circumstances.js';
 import type { RawRow } from '../land/raw-row.js';
-import { NIL_UUID } from '../text-form.js';
 import { columnsOfRow, propertiesOf } from './event-columns.js';
 import {
   createDictionary,
@@ -95,12 +94,17 @@ export function createEventBlock(): EventBlock {
     ['currency', FEW_TEXTS, currency],
   ];
 
+  function writeSession(at: number, id: string | null): void {
+    if (id === null) for (let i = 0; i < 16; i += 8) sessionId.view.setFloat64(at + i, 0);
+    else writeUuid(sessionId, at, id);
+  }
+
   return {
     append(batchId, row, facts = row.enrichment) {
       const json = propertiesOf(row);
       const found = columnsOfRow(row);
       const own = row.enrichment;
-      writeUuid(sessionId, sessionId.grow(), row.sessionId ?? NIL_UUID);
+      writeSession(sessionId.grow(), row.sessionId);
       writeInt64(batchIds, batchId);
       const at = projectId.grow();
       projectId.view.setUint32(at, row.projectId, true);
@@ -128,9 +132,7 @@ export function createEventBlock(): EventBlock {
       currency.append(own.currency ?? '');
       return rows++;
     },
-    setSession(row, id) {
-      writeUuid(sessionId, row * 16, id);
-    },
+    setSession: (row, id) => writeSession(row * 16, id),
     encode(kept) {
       return Buffer.concat([
         encodeBlockHead(columns.length, kept?.length ?? rows),
