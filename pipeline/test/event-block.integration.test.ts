@@ -1,4 +1,8 @@
+import { insertableJson } from '@sluice/warehouse';
+import fc from 'fast-check';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { JsonObject } from '../src/decode/json.js';
 import type { RawRow } from '../src/land/raw-row.js';
 import { createEventBlock } from '../src/roll-up/event-block.js';
 import { insertEvents } from '../src/roll-up/insert-batch.js';
@@ -88,5 +92,52 @@ describe('an event block', () => {
       `select toUInt32(lengthUTF8(message_id)) as length from {db}.events where endsWith(message_id, 'ü€')`,
     );
     expect(long).toEqual({ length: 20_000 });
+  });
+
+  it('gives properties of any JSON the values that they have in text', async () => {
+    const { clickhouse } = stores;
+    let projectId = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.dictionary(fc.string({ unit: 'grapheme', maxLength: 8 }), fc.jsonValue({ maxDepth: 4 })),
+          {
+            minLength: 1,
+            maxLength: 20,
+          },
+        ),
+        async (all) => {
+          projectId += 1;
+          const block = createEventBlock();
+          const texts = all.map((properties, n) => {
+            const stored = JSON.parse(JSON.stringify(properties)) as JsonObject;
+            block.append(1, { ...rowOf(n), projectId, message: { properties: stored } });
+            return insertableJson(JSON.stringify(properties));
+          });
+          await insertEvents(clickhouse, 1, `any ${projectId}`, [block.encode()]);
+          const settings = Object.entries(clickhouse.insertSettings)
+            .filter(([name]) => /json/.test(name))
+            .map(([name, value]) => `${name} = ${String(value)}`)
+            .join(', ');
+          await clickhouse.client.exec({
+            query: `insert into ${clickhouse.database(1)}.events (project_id, batch_id, event_id, properties)
+                    settings ${settings} format TabSeparated`,
+            values: Readable.from(
+              texts.map(
+                (json, n) => `${projectId}\t2\t${rowOf(n).eventId}\t${json.replaceAll('\\', '\\\\')}\n`,
+              ),
+            ),
+          });
+          const read = (batchId: number): Promise<unknown[]> =>
+            ask(
+              stores,
+              `select toString(properties) as json, toString(JSONAllPathsWithTypes(properties)) as types from {db}.events
+               where project_id = ${projectId} and batch_id = ${batchId} order by event_id`,
+            );
+          expect(await read(1)).toEqual(await read(2));
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });

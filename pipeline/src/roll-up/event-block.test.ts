@@ -36,6 +36,10 @@ function readBlock(bytes: Buffer): Record<string, string>[] {
   const many = <T>(count: number, readOne: () => T): T[] => Array.from({ length: count }, readOne);
   const readColumn = (type: string, rows: number): string[] => {
     if (type === 'String') return many(rows, readText);
+    if (type.startsWith('JSON')) {
+      expect(take(8).readBigUInt64LE()).toBe(1n);
+      return many(rows, readText);
+    }
     if (type === 'UUID') {
       return many(rows, () => {
         const hex = [take(8), take(8)].map((half) => Buffer.from(half).reverse().toString('hex')).join('');

@@ -2,13 +2,13 @@ import type { CircumstanceFacts } from '../enrich/circumstances.js';
 import type { RawRow } from '../land/raw-row.js';
 import { columnsOfRow, propertiesOf } from './event-columns.js';
 import {
+  asJson,
   createDictionary,
   createDictionaryColumn,
   createFixedColumn,
   createNumbers,
   createTextColumn,
-  encodeBlockHead,
-  encodeColumnHead,
+  encodeBlock,
   encodeDictionary,
   type Column,
   type FixedColumn,
@@ -77,8 +77,7 @@ export function createEventBlock(): EventBlock {
     ['actor_id', 'String', actorId],
     ['group_id', 'String', groupId],
     ['is_bot', 'Bool', isBot],
-    // As text, which ClickHouse then reads by the same rules as everywhere.
-    ['properties', 'String', properties],
+    ['properties', JSON_TYPE, asJson(properties)],
     ['page_url', 'String', pageUrl],
     ['page_path', 'String', pagePath],
     ['page_title', 'String', pageTitle],
@@ -133,15 +132,7 @@ export function createEventBlock(): EventBlock {
       return rows++;
     },
     setSession: (row, id) => writeSession(row * 16, id),
-    encode(kept) {
-      return Buffer.concat([
-        encodeBlockHead(columns.length, kept?.length ?? rows),
-        ...columns.flatMap(([name, typeName, column]) => [
-          ...encodeColumnHead(name, typeName),
-          ...column.encode(kept),
-        ]),
-      ]);
-    },
+    encode: (kept) => encodeBlock(columns, rows, kept),
     get rows() {
       return rows;
     },
@@ -155,8 +146,17 @@ export function encodeEvents(rows: Iterable<{ batchId: number; row: RawRow }>): 
   return block.encode();
 }
 
+/** Nothing but the properties of these rows, as they are in a block of events. */
+export function encodePropertiesOnly(rows: readonly RawRow[]): Buffer {
+  const properties = createTextColumn();
+  for (const row of rows) properties.append(propertiesOf(row));
+  return encodeBlock([['properties', JSON_TYPE, asJson(properties)]], rows.length);
+}
+
 const TIME = `DateTime64(3, 'UTC')`;
 const FEW_TEXTS = 'LowCardinality(String)';
+/** The type of the table's column. A String would be converted, and by other rules: dots in keys would not stay apart. */
+const JSON_TYPE = 'JSON(max_dynamic_paths=32)';
 
 type Fact = Exclude<keyof CircumstanceFacts, 'bot'>;
 

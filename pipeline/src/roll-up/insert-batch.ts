@@ -5,8 +5,7 @@ import { finished } from 'node:stream/promises';
 import type { IdentityChange } from '../land/identities.js';
 import type { RawRow } from '../land/raw-row.js';
 import { encodeText } from '../text-form.js';
-import { EVENT_COLUMNS } from './event-block.js';
-import { propertiesOf } from './event-columns.js';
+import { encodePropertiesOnly, EVENT_COLUMNS } from './event-block.js';
 
 /**
  * Inserts a set of rows into a generation's events, synchronously and under one token. However many blocks they come in,
@@ -50,17 +49,11 @@ export async function insertIdentities(
 
 /** Rejects when ClickHouse would refuse the properties of these rows; writes nothing. */
 export async function tryProperties(clickhouse: ClickHouse, rows: readonly RawRow[]): Promise<void> {
-  const body = rows.map((row) => `${encodeText(propertiesOf(row))}\n`).join('');
-  await insertRows(
-    clickhouse,
-    `function null('properties JSON(max_dynamic_paths = 32)')`,
-    'TabSeparated',
-    body,
-    {
-      ...clickhouse.insertSettings,
-      insert_deduplicate: 0,
-    },
-  );
+  const target = `function null('properties JSON(max_dynamic_paths = 32)')`;
+  await insertRows(clickhouse, target, 'Native', [encodePropertiesOnly(rows)], {
+    ...clickhouse.insertSettings,
+    insert_deduplicate: 0,
+  });
 }
 
 async function insertRows(

@@ -180,6 +180,14 @@ export function createDictionary(): { numberOf(text: string): number; texts(): r
   };
 }
 
+/** Values of a JSON column, each as its text: ClickHouse reads them by the settings of the insert. */
+export function asJson(texts: TextColumn): Column {
+  const form = Buffer.alloc(8);
+  form.writeUInt32LE(JSON_AS_TEXT, 0);
+  return { encode: (kept) => [form, ...texts.encode(kept)] };
+}
+
+const JSON_AS_TEXT = 1;
 const DICTIONARY_VERSION = 1;
 const HAS_ADDITIONAL_KEYS = 1 << 9;
 const NEEDS_UPDATE = 1 << 10;
@@ -210,14 +218,26 @@ function encodeNumbers(numbers: Uint32Array, width: 1 | 2 | 4): Uint8Array {
   return bytes;
 }
 
+/** A block: its columns by name and type, with these rows of theirs, of all when there is no choice. */
+export function encodeBlock(
+  columns: readonly (readonly [name: string, type: string, column: Column])[],
+  rows: number,
+  kept?: Uint32Array,
+): Buffer {
+  return Buffer.concat([
+    encodeBlockHead(columns.length, kept?.length ?? rows),
+    ...columns.flatMap(([name, type, column]) => [...encodeColumnHead(name, type), ...column.encode(kept)]),
+  ]);
+}
+
 /** What stands in front of a block's columns. */
-export function encodeBlockHead(columns: number, rows: number): Uint8Array {
+function encodeBlockHead(columns: number, rows: number): Uint8Array {
   const head = Buffer.alloc(2 * MAX_LENGTH_BYTES);
   return head.subarray(0, writeLength(head, writeLength(head, 0, columns), rows));
 }
 
 /** What stands in front of a column's values. */
-export function encodeColumnHead(name: string, type: string): Uint8Array[] {
+function encodeColumnHead(name: string, type: string): Uint8Array[] {
   const head = createTextColumn();
   head.append(name);
   head.append(type);
