@@ -27,7 +27,7 @@ export interface EventLog {
   startOffsets(): Promise<number[]>;
 
   /** Joins the consumer group and hands batches to `options.handle` until `stop`. */
-  consume(options: ConsumeOptions): Promise<LogConsumer>;
+  consume<Prepared>(options: ConsumeOptions<Prepared>): Promise<LogConsumer>;
 
   /** Says that records below these offsets are stored elsewhere, so that the log may drop them when it needs room. */
   release(watermark: ReadonlyMap<number, number>): Promise<void>;
@@ -71,16 +71,22 @@ export interface RecordBatch {
   seenAtMs: number;
 }
 
-export interface ConsumeOptions {
+export interface ConsumeOptions<Prepared = unknown> {
   group: string;
   /** Where to start a partition when it is assigned: the caller's own durable position. */
   startAt(partition: number): Promise<number>;
   /**
+   * Does what can be done with a batch before its turn: it runs while the batch before is handled, one batch of a partition
+   * at a time and in order. What it resolves with goes to `handle`, once everything before the batch has been handled, and
+   * is forgotten when that fails or the partition is taken away. On rejection the partition resumes as for `handle`.
+   */
+  prepare?(batch: RecordBatch): Promise<Prepared>;
+  /**
    * Handles a batch; partitions run side by side, batches of one partition one after the other, the next one being
-   * fetched meanwhile. On rejection the partition waits (backoff) and resumes at `startAt`.
+   * fetched and prepared meanwhile. On rejection the partition waits (backoff) and resumes at `startAt`.
    * `signal` aborts when the partition is being taken away: finish or give up, then return.
    */
-  handle(batch: RecordBatch, signal: AbortSignal): Promise<void>;
+  handle(batch: RecordBatch, signal: AbortSignal, prepared: Prepared): Promise<void>;
   /** Called when a partition is caught up (nothing to hand over): as seen at `seenAtMs`, it ends at `endOffset`. */
   onIdle?(partition: number, endOffset: number, seenAtMs: number): Promise<void> | void;
   onAssigned?(partitions: readonly number[]): void;

@@ -88,8 +88,8 @@ export async function collect(log: EventLog, options: Partial<ConsumeOptions> = 
       changed();
     },
     ...options,
-    async handle(batch, signal) {
-      await options.handle?.(batch, signal);
+    async handle(batch, signal, prepared) {
+      await options.handle?.(batch, signal, prepared);
       batches.push(batch);
       texts[batch.partition]!.push(...batch.records.map(textOf));
       positions.set(batch.partition, batch.to);
@@ -272,6 +272,75 @@ export function describeEventLog(name: string, under: LogUnderTest): void {
       expect(failures).toBe(2);
       expect(seen.texts[0]).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
       expect(seen.errors.map(String)).toEqual(['Error: not now', 'Error: not now']);
+    });
+
+    it('prepares a batch while the one before is handled, and hands over what came of it', async () => {
+      const log = await logs.open();
+      await log.append(Array.from({ length: 9 }, (_, i) => newRecord(0, String(i))));
+      const steps: string[] = [];
+      let preparedNext = () => {};
+      const hasPreparedNext = new Promise<void>((resolve) => (preparedNext = resolve));
+      const seen = await collect(log, {
+        maxRecords: 3,
+        prepare: async ({ from }) => {
+          steps.push(`prepare ${from}`);
+          if (from === 3) preparedNext();
+          return from;
+        },
+        handle: async ({ from }, _signal, prepared) => {
+          expect(prepared).toBe(from);
+          steps.push(`handle ${from}`);
+          if (from === 0) await hasPreparedNext;
+        },
+      });
+      await seen.until(() => count(seen.texts) === 9);
+      expect(seen.errors).toEqual([]);
+      expect(steps.filter((step) => step.startsWith('prepare'))).toEqual([
+        'prepare 0',
+        'prepare 3',
+        'prepare 6',
+      ]);
+    });
+
+    it('forgets what was prepared behind a batch that fails, and prepares it anew', async () => {
+      const log = await logs.open();
+      await log.append(Array.from({ length: 6 }, (_, i) => newRecord(0, String(i))));
+      let made = 0;
+      let preparedNext = () => {};
+      const hasPreparedNext = new Promise<void>((resolve) => (preparedNext = resolve));
+      const handled: string[] = [];
+      const seen = await collect(log, {
+        maxRecords: 3,
+        prepare: async ({ from }) => {
+          made++;
+          if (from === 3) preparedNext();
+          return made;
+        },
+        handle: async ({ from }, _signal, prepared) => {
+          handled.push(`${from} as ${String(prepared)}`);
+          if (handled.length > 1) return;
+          await hasPreparedNext;
+          throw new Error('not now');
+        },
+      });
+      await seen.until(() => count(seen.texts) === 6);
+      expect(handled).toEqual(['0 as 1', '0 as 3', '3 as 4']);
+      expect(seen.errors.map(String)).toEqual(['Error: not now']);
+    });
+
+    it('starts over when a batch cannot be prepared, after what came before it was handled', async () => {
+      const log = await logs.open();
+      await log.append(Array.from({ length: 6 }, (_, i) => newRecord(0, String(i))));
+      let failures = 0;
+      const seen = await collect(log, {
+        maxRecords: 3,
+        prepare: async ({ from }) => {
+          if (from === 3 && failures++ === 0) throw new Error('not now');
+        },
+      });
+      await seen.until(() => count(seen.texts) === 6);
+      expect(seen.texts[0]).toEqual(['0', '1', '2', '3', '4', '5']);
+      expect(seen.errors.map(String)).toEqual(['Error: not now']);
     });
 
     it('handles partitions side by side and the batches of one partition one after the other', async () => {

@@ -120,6 +120,41 @@ describe('the pipeline', () => {
     expect(await readPosition(pool, stores.log, 0)).toBe(position);
   });
 
+  it('drops what it prepared ahead when another owner has moved the partition on', async () => {
+    const { pool } = stores.postgres;
+    const from = await readPosition(pool, stores.log, 0);
+    const names = ['Ours', 'Prepared', 'After'];
+    const records = names.map((name) => recordOf(stores, [track('ahead', name)], { partition: 0 }));
+    await stores.log.append(records.slice(0, 2));
+    let moved = false;
+    const pipeline = await runPipeline(stores, {
+      maxRecords: 1,
+      async onStep(step) {
+        if (step !== 'committed' || moved) return;
+        moved = true;
+        // As if the next offset had been landed by somebody else, who found a duplicate there.
+        await pool.query(
+          `update log_offsets set next_offset = $3 where log_id = $1 and "partition" = $2 and next_offset = $4`,
+          [stores.log.id, 0, from + 2, from + 1],
+        );
+      },
+    });
+    await stores.log.append(records.slice(2));
+    logged += 2;
+    distinct += 2;
+    await expectBalance();
+    await pipeline.stop();
+    const found = await pool.query<{ event: string }>(
+      `select event from events where anonymous_id = 'ahead' order by batch_id`,
+    );
+    expect(found.rows.map(({ event }) => event)).toEqual(['Ours', 'After']);
+    const batches = await pool.query<{ from_offset: number }>(
+      'select from_offset from batches where log_id = $1 and "partition" = 0 and from_offset >= $2 order by batch_id',
+      [stores.log.id, from],
+    );
+    expect(batches.rows.map(({ from_offset }) => from_offset)).toEqual([from, from + 2]);
+  });
+
   it('turns what cannot be decoded or stored into dead letters and lands its neighbours', async () => {
     const pipeline = await runPipeline(stores);
     const { pool } = stores.postgres;

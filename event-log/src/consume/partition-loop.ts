@@ -1,13 +1,14 @@
 /**
  * Hands the records of one partition to the caller, batch after batch.
  *
- *     starting ──startAt──▶ filling ──▶ handling (the next batch fills meanwhile) ──▶ filling …
- *        ▲                                  │ rejected
- *        └────────── backing off ◀──────────┘
+ *     starting ──startAt──▶ filling ──▶ preparing ──▶ handling (the next batch is filled and prepared meanwhile) …
+ *        ▲                                  │ rejected   │ rejected
+ *        └────────── backing off ◀──────────┴────────────┘
  *
- * A rejection forgets what was fetched and asks for the caller's own position again, so a failure never skips a record.
+ * A rejection forgets what was fetched and prepared and asks for the caller's own position again, so a failure never skips
+ * a record, and nothing that was prepared behind a batch that failed is ever handled.
  */
-import type { ConsumeOptions } from '../port.js';
+import type { ConsumeOptions, RecordBatch } from '../port.js';
 import { fillBatch, type PreviousBatch } from './fill-batch.js';
 import { isAborted, pause } from './pause.js';
 import type { RecordFeed } from './record-feed.js';
@@ -67,24 +68,37 @@ async function runFromStart(
   // Ends the filling of the next batch when the handling of this one fails.
   const failed = new AbortController();
   const signal = AbortSignal.any([stopped, failed.signal]);
-  let filling = fillBatch(feed, partition, start, NOTHING_BEFORE, consume, signal);
+  async function makeNext(from: number, previous: PreviousBatch): Promise<NextBatch | undefined> {
+    const batch = await fillBatch(feed, partition, from, previous, consume, signal);
+    return batch === undefined ? undefined : { batch, prepared: await consume.prepare?.(batch) };
+  }
+
+  let making = makeNext(start, NOTHING_BEFORE);
   try {
     for (;;) {
-      const batch = await filling;
-      if (batch === undefined) return;
-      const current = whileHandled(() => consume.handle(batch, stopped));
-      filling = fillBatch(feed, partition, batch.to, current.state, consume, signal);
+      const next = await making;
+      // What was being prepared when the partition was taken away is not handled any more.
+      if (next === undefined || isAborted(stopped)) return;
+      const { batch, prepared } = next;
+      const current = whileHandled(() => consume.handle(batch, stopped, prepared));
+      making = makeNext(batch.to, current.state);
       // Its failure counts when it is awaited, after this batch.
-      filling.catch(() => undefined);
+      making.catch(() => undefined);
       await current.result;
       onProgress();
       onHandled?.(partition, batch.to);
     }
   } finally {
     failed.abort();
-    await Promise.allSettled([filling]);
+    await Promise.allSettled([making]);
     feed.close();
   }
+}
+
+interface NextBatch {
+  batch: RecordBatch;
+  /** What the caller made of it. */
+  prepared: unknown;
 }
 
 const NOTHING_BEFORE: PreviousBatch = { isHandled: true, handled: Promise.resolve() };

@@ -27,7 +27,7 @@ export interface LandingBenchOptions {
   devices?: number;
   /** Partitions of the log. Default 2, as the embedded log has. */
   partitions?: number;
-  /** How often landing and COPY take turns; the medians count. Default 1. */
+  /** How often landing and COPY take turns; the round with the median ratio counts. Default 3. */
   rounds?: number;
   /** Bytes of a batch at most. Default as the pipeline's. */
   maxBytes?: number;
@@ -59,7 +59,7 @@ export interface LandingBenchResult {
  * pipeline lands and rolls up all of it. After that the same rows are written to the same, emptied table with one COPY.
  */
 export async function benchLanding(options: LandingBenchOptions = {}): Promise<LandingBenchResult> {
-  const { messages = 400_000, rounds = 1 } = options;
+  const { messages = 400_000, rounds = 3 } = options;
   const results: LandingBenchResult[] = [];
   for (let round = 0; round < rounds; round++) results.push(await runRound({ ...options, messages }));
   results.sort((a, b) => a.ratio - b.ratio);

@@ -1,4 +1,3 @@
-import { encodeCircumstances } from '../roll-up/clickhouse-row.js';
 import { campaignOf, readAcquisition, type Acquisition, type Visit } from './acquisition.js';
 import type { Locate, Place } from './geography.js';
 import { applyIpPolicy, type IpPolicy } from './ip-policy.js';
@@ -21,8 +20,6 @@ export interface Circumstances {
   facts: Readonly<CircumstanceFacts>;
   /** The facts as JSON. */
   json: string;
-  /** Their columns of a ClickHouse row. */
-  columns: string;
   /** Name of the campaign that the visit came by; undefined when it came by none. */
   campaign: string | undefined;
 }
@@ -30,35 +27,77 @@ export interface Circumstances {
 export type ReadCircumstances = (surroundings: Surroundings) => Circumstances;
 
 /** Longer ones are not remembered: a few clients with endless addresses must not fill the memory. */
-const MAX_KEY_LENGTH = 2_000;
+const MAX_LENGTH = 2_000;
 
-/** Reads circumstances, remembering the `capacity` read last: they are looked up for every message. */
+/** Circumstances of one visitor on one page; they differ by what else the page is known by. */
+interface Remembered extends Pick<Surroundings, 'search' | 'referrer'> {
+  campaign: string;
+  circumstances: Circumstances;
+}
+
+/**
+ * Reads circumstances, remembering the `capacity` read last: they are looked up for every message. The key is kept short,
+ * the visitor's part of it a number: a text that is made anew for each message has to be put together and hashed.
+ */
 export function createCircumstancesReader(
   tools: { readUserAgent: ReadUserAgent; locate: Locate },
   capacity = 8_000,
 ): ReadCircumstances {
+  const visitorOf = createVisitorNumbers(capacity);
   // Two generations in place of an order of use: what is still wanted moves to the younger one.
-  let young = new Map<string, Circumstances>();
-  let old = new Map<string, Circumstances>();
+  let young = new Map<string, Remembered[]>();
+  let old = new Map<string, Remembered[]>();
+  let youngCount = 0;
   return (surroundings) => {
-    const key = keyOf(surroundings);
-    if (key.length > MAX_KEY_LENGTH) return read(surroundings, tools);
-    let found = young.get(key);
-    if (found !== undefined) return found;
-    found = old.get(key) ?? read(surroundings, tools);
-    if (young.size >= capacity / 2) {
+    const { url, search, referrer } = surroundings;
+    const campaign = surroundings.campaign === undefined ? '' : JSON.stringify(surroundings.campaign);
+    if (lengthOf(surroundings) + campaign.length > MAX_LENGTH) return read(surroundings, tools);
+    const key = `${visitorOf(surroundings)} ${url}`;
+    const isIt = (of: Remembered): boolean =>
+      of.search === search && of.referrer === referrer && of.campaign === campaign;
+    const found = young.get(key)?.find(isIt);
+    if (found !== undefined) return found.circumstances;
+    const circumstances = old.get(key)?.find(isIt)?.circumstances ?? read(surroundings, tools);
+    if (youngCount >= capacity / 2) {
       old = young;
       young = new Map();
+      youngCount = 0;
     }
-    young.set(key, found);
-    return found;
+    const remembered = { search, referrer, campaign, circumstances };
+    const others = young.get(key);
+    if (others === undefined) young.set(key, [remembered]);
+    else others.push(remembered);
+    youngCount += 1;
+    return circumstances;
   };
 }
 
-/** No text of a message holds a NUL, so that no text can pass for two. */
-function keyOf(of: Surroundings): string {
-  const campaign = of.campaign === undefined ? '' : JSON.stringify(of.campaign);
-  return `${of.ipPolicy}\0${of.ip ?? ''}\0${of.userAgent}\0${of.url}\0${of.search}\0${of.referrer}\0${campaign}`;
+function lengthOf({ userAgent, ip = '', url, search, referrer }: Surroundings): number {
+  return userAgent.length + ip.length + url.length + search.length + referrer.length;
+}
+
+/** A number for who sends, as far as circumstances follow from it; forgotten ones never come again for another. */
+function createVisitorNumbers(capacity: number): (surroundings: Surroundings) => number {
+  let known = new Map<string, number>();
+  let next = 0;
+  // Neighbouring messages are of one visitor, mostly.
+  let last: Surroundings | undefined;
+  let lastNumber = 0;
+  return (of) => {
+    if (last?.userAgent === of.userAgent && last.ip === of.ip && last.ipPolicy === of.ipPolicy)
+      return lastNumber;
+    // No text of a message holds a NUL, so that no text can pass for two.
+    const key = `${of.ipPolicy}\0${of.ip ?? ''}\0${of.userAgent}`;
+    let number = known.get(key);
+    if (number === undefined) {
+      if (known.size >= capacity) known = new Map();
+      number = next++;
+      known.set(key, number);
+    }
+    last = of;
+    lastNumber = number;
+    return number;
+  };
 }
 
 function read(
@@ -79,7 +118,6 @@ function read(
   return {
     facts,
     json: JSON.stringify(facts),
-    columns: encodeCircumstances(facts),
     campaign: campaignOf(acquisition),
   };
 }

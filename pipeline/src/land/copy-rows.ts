@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { once } from 'node:events';
-import { joinSpans, type Span } from '../line-buffer.js';
+import { joinSpans, type Span } from '../spans.js';
 import { COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, type CopyBuffer } from './copy-buffer.js';
 
 const COPY_EVENTS = `copy events (${COPY_COLUMNS}) from stdin with (format binary)`;

@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import type { IpPolicy } from '../enrich/ip-policy.js';
-import { joinSpans } from '../line-buffer.js';
 import { copyRows } from './copy-rows.js';
 import { writeDeadLetters } from './dead-letters.js';
 import { assignSessions, readDevices, writeDevices, type DayOfProject, type NewRow } from './devices.js';
@@ -29,8 +28,8 @@ export interface OffsetRange extends LogPartition {
 export interface LandedBatch {
   batchId: number;
   rows: number;
-  /** Its lines for ClickHouse, in the order of batch_seq. */
-  lines: Buffer;
+  /** Its rows for ClickHouse, in the order of batch_seq: a block of its Native format. */
+  block: Buffer;
   identities: IdentityChange[];
   /** Microseconds since the epoch, as stored: part of what makes its token its own. */
   createdAtUs: string;
@@ -150,8 +149,10 @@ async function landWithin(
 }
 
 /**
- * Takes the id of the next batch. It must be taken after the batch before it is landed: then ids of a partition grow in the
- * order of its batches, whoever lands them.
+ * Takes the id of the next batch. It must be taken after the id of the batch before, or after that one was landed by
+ * somebody else, and be forgotten when the batch before fails: then ids of a partition grow in the order of its batches,
+ * whoever lands them. (An owner lands the batch behind another only if it has landed that one itself, under an id taken
+ * earlier; and its first one under an id taken after the position was read, when everything below had its id.)
  */
 export async function takeBatchId(pool: pg.Pool): Promise<number> {
   const taken = await pool.query<{ id: number | string }>({
@@ -217,7 +218,7 @@ async function writeManifest(
   range: OffsetRange,
   rows: readonly NewRow[],
   identities: IdentityChange[],
-  { batchId, rollupLines }: PreparedBatch,
+  { batchId, rollupRows }: PreparedBatch,
 ): Promise<LandedBatch> {
   const receivedFromMs = rows.reduce((least, row) => Math.min(least, row.prepared.receivedAtMs), Infinity);
   const written = await client.query<{ created_at_us: number | string }>({
@@ -238,16 +239,12 @@ async function writeManifest(
       receivedFromMs,
     ],
   });
-  for (const { prepared, sessionId } of rows) {
-    rollupLines.patch(prepared.rollupLine.start, sessionId);
-  }
-  const parts = joinSpans(rows.map(({ prepared }) => prepared.rollupLine)).map(({ start, end }) =>
-    rollupLines.slice(start, end),
-  );
+  for (const { prepared, sessionId } of rows) rollupRows.setSession(prepared.rollupRow, sessionId);
+  const isWhole = rows.length === rollupRows.rows;
   return {
     batchId,
     rows: rows.length,
-    lines: parts.length === 1 ? parts[0]! : Buffer.concat(parts),
+    block: rollupRows.encode(isWhole ? undefined : Uint32Array.from(rows, (row) => row.prepared.rollupRow)),
     identities,
     createdAtUs: String(written.rows[0]!.created_at_us),
   };

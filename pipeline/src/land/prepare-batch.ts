@@ -1,5 +1,6 @@
 import type { MessageType } from '@sluice/contracts';
 import type { LogRecord } from '@sluice/event-log';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ProjectSettings } from '@sluice/service-kit';
 import {
   decodeRecord,
@@ -11,12 +12,12 @@ import {
 import { objectAt, type JsonObject } from '../decode/json.js';
 import { enrich, type EnrichedMessage, type EnrichmentTools } from '../enrich/enrich.js';
 import { createCopyBuffer, type CopyBuffer } from './copy-buffer.js';
-import { createLineBuffer, type LineBuffer, type Span } from '../line-buffer.js';
-import { encodeClickHouseRow } from '../roll-up/clickhouse-row.js';
+import type { Span } from '../spans.js';
+import { createEventBlock, type EventBlock } from '../roll-up/event-block.js';
 import type { RawRow } from './raw-row.js';
 
 /**
- * What landing needs of a message besides its lines. The message itself is gone by then: its lines for both databases are
+ * What landing needs of a message besides its rows. The message itself is gone by then: its rows for both databases are
  * written while it is at hand, which keeps batches of thousands small.
  */
 export interface PreparedMessage {
@@ -40,7 +41,8 @@ export interface PreparedMessage {
   offset: number;
   recordIndex: number;
   rawRow: Span;
-  rollupLine: Span;
+  /** Its number among the rows for ClickHouse. */
+  rollupRow: number;
 }
 
 /** A message whose id has been seen before. */
@@ -51,14 +53,14 @@ export type Duplicate = Pick<
 
 /** What a range of the log comes to, before the database has been asked anything. */
 export interface PreparedBatch {
-  /** Taken from Postgres's sequence beforehand: it stands in every line. */
+  /** Taken from Postgres's sequence beforehand: it stands in every row. */
   batchId: number;
   /** In the order of the log; every id once. */
   messages: readonly PreparedMessage[];
   /** Rows of Postgres's `events`. */
   rawRows: CopyBuffer;
-  /** Lines of ClickHouse's `events`. */
-  rollupLines: LineBuffer;
+  /** Rows of ClickHouse's `events`. */
+  rollupRows: EventBlock;
   /** Later sends of a message that the same range holds. */
   duplicates: readonly Duplicate[];
   deadLetters: readonly DeadLetter[];
@@ -67,7 +69,13 @@ export interface PreparedBatch {
 
 export type SettingsOf = (projectId: number) => Promise<ProjectSettings>;
 
-/** Decodes and enriches records and writes their lines. The only wait is for the settings of the projects in it. */
+/** So much is worked through before others have a turn: a transaction under way must not wait for a whole batch. */
+const BYTES_OF_A_TURN = 256 * 1024;
+
+/**
+ * Decodes and enriches records and writes their rows. It asks the database for nothing but the settings of the projects in
+ * it, so that it may run while the batch before is landing.
+ */
 export async function prepareBatch(
   batchId: number,
   records: readonly LogRecord[],
@@ -76,13 +84,19 @@ export async function prepareBatch(
 ): Promise<PreparedBatch> {
   const bytes = records.reduce((sum, record) => sum + record.value.byteLength, 0);
   const rawRows = createCopyBuffer(bytes * 2);
-  const rollupLines = createLineBuffer(bytes);
+  const rollupRows = createEventBlock();
   const messages: PreparedMessage[] = [];
   const duplicates: Duplicate[] = [];
   const deadLetters: DeadLetter[] = [];
   const accounts: RecordAccount[] = [];
   const projects = new Map<number, { settings: ProjectSettings; seen: Set<string> }>();
+  let bytesOfTurn = 0;
   for (const record of records) {
+    if (bytesOfTurn >= BYTES_OF_A_TURN) {
+      await nextTurn();
+      bytesOfTurn = 0;
+    }
+    bytesOfTurn += record.value.byteLength;
     const decoded = decodeRecord(record);
     deadLetters.push(...decoded.deadLetters);
     if (decoded.account === undefined) continue;
@@ -99,7 +113,7 @@ export async function prepareBatch(
         duplicates.push(duplicateOf(message));
         continue;
       }
-      const prepared = prepare({ batchId, rawRows, rollupLines }, message, settings, tools);
+      const prepared = prepare({ batchId, rawRows, rollupRows }, message, settings, tools);
       if (prepared === undefined) {
         deadLetters.push(deadLetterOf(message, record, 'too_deep', 'The message cannot be written as JSON.'));
       } else {
@@ -108,7 +122,7 @@ export async function prepareBatch(
       }
     }
   }
-  return { batchId, messages, rawRows, rollupLines, duplicates, deadLetters, accounts };
+  return { batchId, messages, rawRows, rollupRows, duplicates, deadLetters, accounts };
 }
 
 function duplicateOf(message: Duplicate): Duplicate {
@@ -118,7 +132,7 @@ function duplicateOf(message: Duplicate): Duplicate {
 
 /** Undefined when the message is nested beyond what can be written. */
 function prepare(
-  { batchId, rawRows, rollupLines }: Pick<PreparedBatch, 'batchId' | 'rawRows' | 'rollupLines'>,
+  { batchId, rawRows, rollupRows }: Pick<PreparedBatch, 'batchId' | 'rawRows' | 'rollupRows'>,
   decoded: DecodedMessage,
   project: ProjectSettings,
   tools: EnrichmentTools,
@@ -127,12 +141,9 @@ function prepare(
     const enriched = enrich(decoded, project, tools);
     const { circumstances, enrichment, message } = enriched;
     const row = rawRowOf(enriched);
-    const rollupLine = encodeClickHouseRow(batchId, row, circumstances.columns);
-    const rawRow = rawRows.append(batchId, {
-      ...row,
-      enrichment: enriched.enrichmentJson,
-      message: message === decoded.message && decoded.bytes ? decoded.bytes : JSON.stringify(message),
-    });
+    const json = message === decoded.message && decoded.bytes ? decoded.bytes : JSON.stringify(message);
+    const rollupRow = rollupRows.append(batchId, row, circumstances.facts);
+    const rawRow = rawRows.append(batchId, { ...row, enrichment: enriched.enrichmentJson, message: json });
     return {
       projectId: decoded.projectId,
       eventId: decoded.eventId,
@@ -153,7 +164,7 @@ function prepare(
       offset: decoded.offset,
       recordIndex: decoded.recordIndex,
       rawRow: { start: rawRow, end: rawRows.length },
-      rollupLine: { start: rollupLines.append(rollupLine), end: rollupLines.length },
+      rollupRow,
     };
   } catch (error) {
     if (error instanceof RangeError) return undefined;

@@ -10,7 +10,8 @@ import type pg from 'pg';
 import { VERSION_SQL, type IdentityChange } from '../land/identities.js';
 import { LOCKS } from '../land/locks.js';
 import { RAW_ROW_COLUMNS, rawRowFrom, type RawRow, type RawRowResult } from '../land/raw-row.js';
-import { encodeRows, insertEvents, insertIdentities } from '../roll-up/insert-batch.js';
+import { encodeEvents } from '../roll-up/event-block.js';
+import { insertEvents, insertIdentities } from '../roll-up/insert-batch.js';
 
 export interface RebuildOptions {
   postgres: Postgres;
@@ -176,11 +177,10 @@ function createFill(
   let rows = 0;
   let inserts = 0;
 
-  async function insert(part: readonly { batchId: number; rows: readonly RawRow[] }[]): Promise<void> {
+  async function insert(part: readonly { batchId: number; row: RawRow }[]): Promise<void> {
     inserts += 1;
-    const lines = part.map(({ batchId, rows: raw }) => encodeRows(batchId, raw)).join('');
-    await insertEvents(clickhouse, generation, `rebuild/${generation}/${inserts}`, [Buffer.from(lines)]);
-    rows += part.reduce((sum, batch) => sum + batch.rows.length, 0);
+    await insertEvents(clickhouse, generation, `rebuild/${generation}/${inserts}`, [encodeEvents(part)]);
+    rows += part.length;
   }
 
   return {
@@ -192,20 +192,17 @@ function createFill(
          select batch_id, ${RAW_ROW_COLUMNS} from events where batch_id <> all ($1::bigint[])`,
         [[...coverage.open]],
       );
-      let part: { batchId: number; rows: RawRow[] }[] = [];
-      let size = 0;
+      let part: { batchId: number; row: RawRow }[] = [];
       for (;;) {
         const found = await client.query<RawRowResult & { batch_id: number | string }>(
           `fetch ${FETCH_ROWS} from raw_rows`,
         );
-        for (const row of found.rows) part.push({ batchId: Number(row.batch_id), rows: [rawRowFrom(row)] });
-        size += found.rows.length;
+        for (const row of found.rows) part.push({ batchId: Number(row.batch_id), row: rawRowFrom(row) });
         const isEnd = found.rows.length < FETCH_ROWS;
-        if (size >= rowsPerInsert || (isEnd && size > 0)) {
+        if (part.length >= rowsPerInsert || (isEnd && part.length > 0)) {
           await insert(part);
           onRows(rows, 'filling');
           part = [];
-          size = 0;
         }
         if (isEnd) break;
       }
@@ -216,7 +213,7 @@ function createFill(
         `select ${RAW_ROW_COLUMNS} from events where batch_id = $1 order by batch_seq`,
         [batchId],
       );
-      await insert([{ batchId, rows: found.rows.map(rawRowFrom) }]);
+      await insert(found.rows.map((row) => ({ batchId, row: rawRowFrom(row) })));
       coverage.copied.add(batchId);
       onRows(rows, 'catching up');
     },

@@ -4,13 +4,8 @@ import { LOCKS } from '../land/locks.js';
 import type { RawRow } from '../land/raw-row.js';
 import { findRefused } from '../land/refused-messages.js';
 import type { OnStep } from '../land/steps.js';
-import {
-  encodeRows,
-  insertEvents,
-  insertIdentities,
-  isRefusedByClickHouse,
-  tryProperties,
-} from './insert-batch.js';
+import { encodeEvents } from './event-block.js';
+import { insertEvents, insertIdentities, isRefusedByClickHouse, tryProperties } from './insert-batch.js';
 import {
   bindGroup,
   listGroups,
@@ -56,19 +51,19 @@ export async function flushBatches(
   batches: readonly PendingBatch[],
 ): Promise<FlushOutcome> {
   const batchIds = batches.map(({ batchId }) => batchId);
-  const lines = new Map(batches.map((batch) => [batch.batchId, batch.lines]));
+  const blocks = new Map(batches.map((batch) => [batch.batchId, batch.block]));
   await bindGroup(tools.pool, batchIds);
   let rows = 0;
   // One, but for batches that an earlier owner bound.
   for (const rollupId of await listGroups(tools.pool, batchIds))
-    rows += await flushGroup(tools, rollupId, lines);
+    rows += await flushGroup(tools, rollupId, blocks);
   return { rows };
 }
 
 async function flushGroup(
   tools: FlushTools,
   rollupId: number,
-  linesInMemory: ReadonlyMap<number, Buffer | undefined>,
+  blocksInMemory: ReadonlyMap<number, Buffer | undefined>,
 ): Promise<number> {
   const { pool, clickhouse, onStep } = tools;
   const client = await pool.connect();
@@ -89,9 +84,9 @@ async function flushGroup(
     if (generation === undefined)
       throw new Error('No generation of the rollups is live: run the migrations.');
     const token = tokenOf(group, generation);
-    const pieces: Buffer[] = [];
+    const blocks: Buffer[] = [];
     for (const manifest of group) {
-      pieces.push(linesInMemory.get(manifest.batchId) ?? (await readLines(client, manifest)));
+      blocks.push(blocksInMemory.get(manifest.batchId) ?? (await readBlock(client, manifest)));
     }
     await onStep('rollup-started');
     await insertIdentities(
@@ -100,14 +95,14 @@ async function flushGroup(
       group.flatMap(({ identities }) => identities),
     );
     try {
-      await insertEvents(clickhouse, generation, token, pieces);
+      await insertEvents(clickhouse, generation, token, blocks);
     } catch (error) {
       if (!isRefusedByClickHouse(error)) throw error;
       const rows: RawRow[] = [];
       for (const manifest of group) rows.push(...(await readWhole(client, manifest)));
       await markRefused(tools, rows, error);
       const marked: Buffer[] = [];
-      for (const manifest of group) marked.push(await readLines(client, manifest));
+      for (const manifest of group) marked.push(await readBlock(client, manifest));
       await insertEvents(clickhouse, generation, token, marked);
     }
     await onStep('rollup-inserted');
@@ -127,8 +122,9 @@ async function flushGroup(
   }
 }
 
-async function readLines(client: pg.ClientBase, manifest: Manifest): Promise<Buffer> {
-  return Buffer.from(encodeRows(manifest.batchId, await readWhole(client, manifest)));
+async function readBlock(client: pg.ClientBase, manifest: Manifest): Promise<Buffer> {
+  const rows = await readWhole(client, manifest);
+  return encodeEvents(rows.map((row) => ({ batchId: manifest.batchId, row })));
 }
 
 async function release(client: pg.PoolClient, failure: Error | undefined): Promise<void> {

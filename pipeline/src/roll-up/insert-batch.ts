@@ -5,11 +5,11 @@ import { finished } from 'node:stream/promises';
 import type { IdentityChange } from '../land/identities.js';
 import type { RawRow } from '../land/raw-row.js';
 import { encodeText } from '../text-form.js';
-import { encodeClickHouseRow, encodeProperties, EVENT_COLUMNS } from './clickhouse-row.js';
+import { encodePropertiesOnly, EVENT_COLUMNS } from './event-block.js';
 
 /**
- * Inserts a set of rows into a generation's events, synchronously, as one block under one token: repeated with the same
- * token it changes neither the events nor any rollup. The token must never be used for another set of rows.
+ * Inserts a set of rows into a generation's events, synchronously and under one token. However many blocks they come in,
+ * ClickHouse makes one of them: repeated with the same token the insert changes neither the events nor any rollup. The token must never be used for another set of rows.
  *
  * The settings stand in the statement itself. As settings of a session they would outlive it on the embedded engine, and a
  * token that another insert inherits loses that insert.
@@ -18,18 +18,13 @@ export async function insertEvents(
   clickhouse: ClickHouse,
   generation: number,
   token: string,
-  lines: readonly Buffer[],
+  blocks: readonly Buffer[],
 ): Promise<void> {
   const table = `${clickhouse.database(generation)}.events`;
-  await insertText(clickhouse, `${table} (${EVENT_COLUMNS.join(', ')})`, lines, {
+  await insertRows(clickhouse, `${table} (${EVENT_COLUMNS.join(', ')})`, 'Native', blocks, {
     ...clickhouse.insertSettings,
     insert_deduplication_token: token,
   });
-}
-
-/** Rows as the text that `insertEvents` takes. */
-export function encodeRows(batchId: number, rows: readonly RawRow[]): string {
-  return rows.map((row) => encodeClickHouseRow(batchId, row)).join('');
 }
 
 /** Inserts identity changes. Repeating it is harmless: of the same version, one is kept. */
@@ -46,7 +41,7 @@ export async function insertIdentities(
     )
     .join('');
   const table = `${clickhouse.database(generation)}.identities`;
-  await insertText(clickhouse, `${table} (project_id, previous_id, user_id, version)`, body, {
+  await insertRows(clickhouse, `${table} (project_id, previous_id, user_id, version)`, 'TabSeparated', body, {
     ...clickhouse.insertSettings,
     insert_deduplicate: 0,
   });
@@ -54,16 +49,17 @@ export async function insertIdentities(
 
 /** Rejects when ClickHouse would refuse the properties of these rows; writes nothing. */
 export async function tryProperties(clickhouse: ClickHouse, rows: readonly RawRow[]): Promise<void> {
-  const body = rows.map((row) => `${encodeProperties(row)}\n`).join('');
-  await insertText(clickhouse, `function null('properties JSON(max_dynamic_paths = 32)')`, body, {
+  const target = `function null('properties JSON(max_dynamic_paths = 32)')`;
+  await insertRows(clickhouse, target, 'Native', [encodePropertiesOnly(rows)], {
     ...clickhouse.insertSettings,
     insert_deduplicate: 0,
   });
 }
 
-async function insertText(
+async function insertRows(
   clickhouse: ClickHouse,
   target: string,
+  format: 'Native' | 'TabSeparated',
   body: string | readonly Buffer[],
   settings: ClickHouse['insertSettings'],
 ): Promise<void> {
@@ -71,7 +67,7 @@ async function insertText(
     .map(([name, value]) => `${name} = ${literal(value)}`)
     .join(', ');
   const result = await clickhouse.client.exec({
-    query: `insert into ${target} settings ${list} format TabSeparated`,
+    query: `insert into ${target} settings ${list} format ${format}`,
     values: Readable.from(typeof body === 'string' ? [Buffer.from(body)] : body),
   });
   // An answer that is not read keeps its connection.

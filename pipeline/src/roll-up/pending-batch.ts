@@ -2,11 +2,11 @@ import type pg from 'pg';
 import type { IdentityChange } from '../land/identities.js';
 import { RAW_ROW_COLUMNS, rawRowFrom, type RawRow, type RawRowResult } from '../land/raw-row.js';
 
-/** A batch on its way to ClickHouse. Its lines may be in memory still; Postgres has its rows always. */
+/** A batch on its way to ClickHouse. Its block may be in memory still; Postgres has its rows always. */
 export interface PendingBatch {
   batchId: number;
   rows: number;
-  lines: Buffer | undefined;
+  block: Buffer | undefined;
   /** When it was landed, milliseconds since the epoch. */
   createdAtMs: number;
 }
@@ -33,7 +33,7 @@ export async function listPending(pool: pg.Pool, logId: string, partition: numbe
   return found.rows.map((row) => ({
     batchId: Number(row.batch_id),
     rows: row.rows,
-    lines: undefined,
+    block: undefined,
     createdAtMs: row.created_at.getTime(),
   }));
 }

@@ -7,11 +7,11 @@ import { startRollupQueue, type RollupQueueOptions } from './rollup-queue.js';
 const landed = (batchId: number, bytes = 10): LandedBatch => ({
   batchId,
   rows: 1,
-  lines: Buffer.alloc(bytes),
+  block: Buffer.alloc(bytes),
   identities: [],
   createdAtUs: '1000',
 });
-const left = (batchId: number): PendingBatch => ({ batchId, rows: 1, lines: undefined, createdAtMs: 0 });
+const left = (batchId: number): PendingBatch => ({ batchId, rows: 1, block: undefined, createdAtMs: 0 });
 const unlimited = {
   maxPending: 100,
   maxBytesInMemory: 1_000,
@@ -184,7 +184,7 @@ describe('startRollupQueue', () => {
       maxBytesInMemory: 100,
       flush: async (batches) => {
         await first.opened;
-        kept.push(...batches.map(({ lines }) => lines !== undefined));
+        kept.push(...batches.map(({ block }) => block !== undefined));
       },
     });
     for (const [id, bytes] of [500, 80, 10].entries()) queue.enqueue(0, landed(id, bytes));
@@ -236,6 +236,52 @@ describe('startRollupQueue', () => {
     queue.enqueue(1, landed(3, 3 * 1024 * 1024));
     await second.opened;
     expect(groups).toEqual([[1], [2, 3]]);
+    await queue.stop();
+  });
+
+  it('waits for more while the log has more, and does not keep the end of a backlog waiting', async () => {
+    let isBehind = true;
+    let nowMs = 0;
+    const { groups, options } = recording({ maxBytesInMemory: 1e9, maxGroupBytes: 1e9 });
+    const queue = startRollupQueue({
+      ...options,
+      maxRestMs: 3_600_000,
+      isBehind: () => isBehind,
+      now: () => nowMs,
+      flush: (batches) => {
+        nowMs += 1_000_000;
+        return options.flush(batches);
+      },
+    });
+    queue.enqueue(0, landed(1));
+    await setImmediate();
+    queue.enqueue(0, landed(2, 3 * 1024 * 1024));
+    await setImmediate();
+    expect(groups).toEqual([[1]]);
+    isBehind = false;
+    queue.enqueue(1, landed(3));
+    await setImmediate();
+    expect(groups).toEqual([[1], [2, 3]]);
+    await queue.stop();
+  });
+
+  it('does not rest while a landing waits for room', async () => {
+    let nowMs = 0;
+    const { groups, options } = recording({ maxPending: 1 });
+    const queue = startRollupQueue({
+      ...options,
+      maxRestMs: 3_600_000,
+      now: () => nowMs,
+      flush: (batches) => {
+        nowMs += 1_000_000;
+        return options.flush(batches);
+      },
+    });
+    queue.enqueue(0, landed(1));
+    await queue.waitForRoom(0, never);
+    queue.enqueue(0, landed(2));
+    await queue.waitForRoom(0, never);
+    expect(groups).toEqual([[1], [2]]);
     await queue.stop();
   });
 

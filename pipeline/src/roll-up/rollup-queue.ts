@@ -32,6 +32,8 @@ export interface RollupQueueOptions {
   maxGroupBytes: number;
   /** Longest rest after a group, milliseconds; it is no longer than three times the group took. 0: none. */
   maxRestMs: number;
+  /** Whether the log is known to hold more than was landed, so that more comes at once. Default: never. */
+  isBehind?: () => boolean;
   now?: () => number;
 }
 
@@ -70,9 +72,11 @@ const LAST_BACKOFF_MS = 10_000;
 const REST_FACTOR = 3;
 /** So many bytes are worth an insert at once. */
 const WORTH_BYTES = 2 * 1024 * 1024;
+/** The same while more comes at once: a row of a large insert costs less, to insert and to merge. */
+const WORTH_BYTES_WHILE_BEHIND = 12 * 1024 * 1024;
 const MAX_GROUP_BATCHES = 64;
 /** What a row that is not in memory is taken to be. */
-const EXPECTED_ROW_BYTES = 600;
+const EXPECTED_ROW_BYTES = 450;
 
 function backoffOf(failures: number): number {
   return Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), LAST_BACKOFF_MS);
@@ -82,6 +86,7 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
   const { flush, onFailure, maxPending, maxBytesInMemory, maxGroupBytes, maxRestMs } = options;
   const maxPendingWhileFailing = options.maxPendingWhileFailing ?? maxPending;
   const now = options.now ?? (() => performance.now());
+  const isBehind = options.isBehind ?? (() => false);
   const stopping = new AbortController();
   let waiting: Waiting[] = [];
   // Failed groups, oldest first. Others go on meanwhile: one bad batch must not hold them back.
@@ -135,6 +140,7 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
     for (let group = takeGroup(); group !== undefined; group = takeGroup()) {
       current = group;
       const startedMs = now();
+      const wasBehind = isBehind();
       const batches = group.members.map(({ batch }) => batch);
       try {
         await flush(batches);
@@ -154,20 +160,34 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
       }
       failuresInARow = 0;
       current = undefined;
-      for (const { batch } of group.members) bytesInMemory -= batch.lines?.length ?? 0;
+      for (const { batch } of group.members) bytesInMemory -= batch.block?.length ?? 0;
       changed();
-      await rest(Math.min(maxRestMs, REST_FACTOR * (now() - startedMs)));
+      await rest(Math.min(maxRestMs, REST_FACTOR * (now() - startedMs)), wasBehind);
       if (stopping.signal.aborted) return;
     }
   }
 
-  async function rest(ms: number): Promise<void> {
+  /** What is left when a backlog has been landed does not have to wait. */
+  async function rest(ms: number, wasBehind: boolean): Promise<void> {
     const endMs = now() + ms;
     for (;;) {
       const leftMs = endMs - now();
       const waitingBytes = waiting.reduce((sum, { bytes }) => sum + bytes, 0);
-      if (leftMs <= 0 || hurrying > 0 || waitingBytes >= WORTH_BYTES || stopping.signal.aborted) return;
+      const isWorthIt = waitingBytes >= (isBehind() ? WORTH_BYTES_WHILE_BEHIND : WORTH_BYTES);
+      const isEndOfBacklog = wasBehind && !isBehind();
+      if (leftMs <= 0 || hurrying > 0 || isWorthIt || isEndOfBacklog || stopping.signal.aborted) return;
       await change(leftMs);
+    }
+  }
+
+  /** Nothing rests while somebody waits for it. */
+  async function hurry(untilDone: () => Promise<void>): Promise<void> {
+    hurrying += 1;
+    changed();
+    try {
+      await untilDone();
+    } finally {
+      hurrying -= 1;
     }
   }
 
@@ -199,43 +219,35 @@ export function startRollupQueue(options: RollupQueueOptions): RollupQueue {
       waiting.push(...left.map((batch) => ({ partition, batch, bytes: batch.rows * EXPECTED_ROW_BYTES })));
       if (waiting.length > 0) start();
     },
-    enqueue(partition, { batchId, rows, lines, createdAtUs }) {
-      const isKept = bytesInMemory === 0 || bytesInMemory + lines.length <= maxBytesInMemory;
-      if (isKept) bytesInMemory += lines.length;
+    enqueue(partition, { batchId, rows, block, createdAtUs }) {
+      const isKept = bytesInMemory === 0 || bytesInMemory + block.length <= maxBytesInMemory;
+      if (isKept) bytesInMemory += block.length;
       const createdAtMs = Number(createdAtUs) / 1_000;
-      const batch = { batchId, rows, lines: isKept ? lines : undefined, createdAtMs };
-      waiting.push({ partition, batch, bytes: lines.length });
+      const batch = { batchId, rows, block: isKept ? block : undefined, createdAtMs };
+      waiting.push({ partition, batch, bytes: block.length });
       changed();
       start();
     },
-    waitForRoom: (partition, signal) =>
-      waitUntil(
-        () => pendingOf(partition) < (failuresInARow > 0 ? maxPendingWhileFailing : maxPending),
-        signal,
-      ),
+    async waitForRoom(partition, signal) {
+      const hasRoom = (): boolean =>
+        pendingOf(partition) < (failuresInARow > 0 ? maxPendingWhileFailing : maxPending);
+      if (!hasRoom()) await hurry(() => waitUntil(hasRoom, signal));
+    },
     async release(partition) {
       const goes = (member: Waiting): boolean => member.partition === partition;
-      for (const { batch } of waiting.filter(goes)) bytesInMemory -= batch.lines?.length ?? 0;
+      for (const { batch } of waiting.filter(goes)) bytesInMemory -= batch.block?.length ?? 0;
       waiting = waiting.filter((member) => !goes(member));
       // What is being flushed is waited for; should it fail, it goes, too.
       await waitUntil(() => current?.members.some(goes) !== true);
       for (const group of failed) {
-        for (const { batch } of group.members.filter(goes)) bytesInMemory -= batch.lines?.length ?? 0;
+        for (const { batch } of group.members.filter(goes)) bytesInMemory -= batch.block?.length ?? 0;
       }
       failed = failed
         .map((group) => ({ ...group, members: group.members.filter((member) => !goes(member)) }))
         .filter((group) => group.members.length > 0);
       changed();
     },
-    async drained() {
-      hurrying += 1;
-      changed();
-      try {
-        await waitUntil(() => everything().length === 0);
-      } finally {
-        hurrying -= 1;
-      }
-    },
+    drained: () => hurry(() => waitUntil(() => everything().length === 0)),
     pendingOf,
     oldestOf(partition) {
       const times = everything()
