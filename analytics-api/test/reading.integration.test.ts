@@ -275,6 +275,57 @@ describe('the audit', () => {
   });
 });
 
+describe('the gaps of devices', () => {
+  const range = '?from=2024-06-01T00:00:00Z&to=2024-06-02T00:00:00Z';
+
+  async function addStream(
+    projectId: number,
+    stream: string,
+    partition: number,
+    counts: { landed: number; refused?: number; last_seq: number; dropped?: number; at?: string },
+  ): Promise<void> {
+    const { landed, refused = 0, last_seq, dropped = 0, at = '2024-06-01T10:00:00Z' } = counts;
+    await api.pool.query(
+      `insert into streams (project_id, stream, log_id, "partition", device_id, landed, refused, last_seq, dropped, last_received_at)
+       values ($1, $2, 'log', $3, $4, $5, $6, $7, $8, $9)`,
+      [projectId, stream, partition, `device of ${stream}`, landed, refused, last_seq, dropped, at],
+    );
+  }
+
+  it('are what was numbered and neither landed, nor refused, nor given up by the device', async () => {
+    await addStream(project.projectId, 'whole', 0, { landed: 3, last_seq: 9 });
+    await addStream(project.projectId, 'whole', 1, { landed: 4, refused: 1, last_seq: 10, dropped: 2 });
+    await addStream(project.projectId, 'torn', 0, { landed: 5, last_seq: 8 });
+    // A repeated send that was refused both times must not hide the gap of another.
+    await addStream(project.projectId, 'refused twice', 0, { landed: 0, refused: 2, last_seq: 1 });
+    await addStream(project.projectId, 'earlier', 0, { landed: 1, last_seq: 5, at: '2024-05-01T00:00:00Z' });
+    const other = await api.createProject();
+    await addStream(other.projectId, 'of another project', 0, { landed: 1, last_seq: 5 });
+
+    const { devices } = await get<Audit>(`/v1/audit${range}`);
+    expect(devices).toEqual({
+      streams: 3,
+      sent: 19,
+      landed: 12,
+      refused: 3,
+      dropped: 2,
+      missing: 3,
+      gaps: [
+        {
+          stream: 'torn',
+          device_id: 'device of torn',
+          sent: 8,
+          landed: 5,
+          refused: 0,
+          dropped: 0,
+          missing: 3,
+          last_received_at: '2024-06-01T10:00:00.000Z',
+        },
+      ],
+    });
+  });
+});
+
 describe('the audit for the metrics', () => {
   it('names the project that does not balance, and only that', async () => {
     const now = Date.now();

@@ -217,6 +217,37 @@ export const auditMinuteSchema = z.object({
 });
 export type AuditMinute = z.infer<typeof auditMinuteSchema>;
 
+const streamCounts = {
+  sent: count.describe('The highest number that its messages carry: they are numbered from 1.'),
+  landed: count.describe('Different messages of it that are stored.'),
+  refused: count.describe('Messages of it that became dead letters.'),
+  dropped: count.describe(
+    'Messages that the device says it gave up: its outbox was full, consent was withdrawn …',
+  ),
+  missing: count.describe(
+    'sent - landed - refused - dropped: lost on the way, or still in the outbox of the device.',
+  ),
+};
+export const deviceGapsSchema = z
+  .object({
+    streams: count,
+    ...streamCounts,
+    gaps: z
+      .array(
+        z.object({
+          stream: z.string(),
+          device_id: z.string().describe('The device that was last seen to use it.'),
+          ...streamCounts,
+          last_received_at: instant,
+        }),
+      )
+      .describe('The 100 streams with the most missing.'),
+  })
+  .describe(
+    'What devices with the Sluice SDK say they sent. A stream is one page load or one process; here are those last heard of in the range. No part of `balanced`.',
+  );
+export type DeviceGaps = z.infer<typeof deviceGapsSchema>;
+
 export const auditSchema = z.object({
   balanced: z.boolean().describe('True when every difference is zero.'),
   from: instant,
@@ -243,6 +274,7 @@ export const auditSchema = z.object({
       }),
     )
     .describe('All projects together.'),
+  devices: deviceGapsSchema,
   unbalanced_minutes: z.array(auditMinuteSchema).describe('The first 100.'),
   minutes: z.array(auditMinuteSchema).optional().describe('With `minutes=true`.'),
 });

@@ -4,6 +4,7 @@ import { databaseOf } from '../freshness/completeness.js';
 import { askLanded, askProjectLanded, askReceipts, askRollupTotals, askStored } from '../questions/audit.js';
 import { isoOf } from '../time/range.js';
 import { balanceMinutes, distanceFrom, sumMinutes } from './balance.js';
+import { readDeviceGaps } from './device-gaps.js';
 import { readInFlight } from './in-flight.js';
 
 export interface AuditRequest {
@@ -58,6 +59,7 @@ export async function takeAudit(request: AuditRequest, context: ApiContext): Pro
       balanced: areRollupsBalanced,
     },
     in_flight: await readInFlight(context, signal),
+    devices: await readDeviceGaps(context, { projectId, fromMs, toMs }, limits),
     unbalanced_minutes: minutes.filter(({ balanced }) => !balanced).slice(0, SHOWN_UNBALANCED),
     ...(request.everyMinute ? { minutes } : {}),
   };

@@ -7,6 +7,7 @@ import { visitOf } from './acquisition.js';
 import type { CircumstanceFacts, Circumstances, ReadCircumstances } from './circumstances.js';
 import { applyIpPolicy } from './ip-policy.js';
 import { readRevenue, type Revenue } from './revenue.js';
+import { readSequence, type Sequence } from './sequence.js';
 
 /** What landing found out about an event, as it is stored beside the message. Keys without a finding are left out. */
 export interface Enrichment extends CircumstanceFacts, OwnFindings {}
@@ -36,6 +37,7 @@ export interface EnrichedMessage {
   enrichmentJson: string;
   /** Id of the session that the client named, as a UUID. */
   namedSessionId: string | undefined;
+  sequence: Sequence | undefined;
 }
 
 export type CheckPlan = (message: JsonObject, project: ProjectSettings) => readonly PlanViolation[];
@@ -70,6 +72,7 @@ export function enrich(
     enrichment: own === undefined ? circumstances.facts : { ...circumstances.facts, ...own },
     enrichmentJson: own === undefined ? circumstances.json : joinObjects(circumstances.json, own),
     namedSessionId: namedSessionOf(decoded, context),
+    sequence: context.sluice === undefined ? undefined : readSequence(context),
   };
 }
 

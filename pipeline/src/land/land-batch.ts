@@ -10,6 +10,7 @@ import { writeDuplicates, writeLedger } from './ledger.js';
 import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
 import { writeProfiles } from './profiles.js';
 import type { OnStep } from './steps.js';
+import { writeStreams } from './streams.js';
 
 export interface LogPartition {
   logId: string;
@@ -132,6 +133,7 @@ async function landWithin(
   await onStep('account-written');
 
   await writeDevices(client, written.devices);
+  await writeStreams(client, range, landed, prepared.deadLetters);
   const identities = await writeProfiles(client, landed);
   await onStep('profiles-written');
 

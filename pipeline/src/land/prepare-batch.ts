@@ -11,6 +11,7 @@ import {
 } from '../decode/decode-record.js';
 import { objectAt, type JsonObject } from '../decode/json.js';
 import { enrich, type EnrichedMessage, type EnrichmentTools } from '../enrich/enrich.js';
+import type { Sequence } from '../enrich/sequence.js';
 import { createCopyBuffer, type CopyBuffer } from './copy-buffer.js';
 import type { Span } from '../spans.js';
 import { createEventBlock, type EventBlock } from '../roll-up/event-block.js';
@@ -34,6 +35,7 @@ export interface PreparedMessage {
   timestampMs: number;
   campaign: string | undefined;
   namedSessionId: string | undefined;
+  sequence: Sequence | undefined;
   revenue: string | undefined;
   currency: string | undefined;
   /** Of an identify; undefined for others. */
@@ -158,6 +160,7 @@ function prepare(
       timestampMs: decoded.timestampMs,
       campaign: circumstances.campaign,
       namedSessionId: enriched.namedSessionId,
+      sequence: enriched.sequence,
       revenue: enrichment.revenue,
       currency: enrichment.currency,
       traits: decoded.type === 'identify' ? objectAt(message, 'traits') : undefined,

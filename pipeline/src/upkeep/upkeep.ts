@@ -14,7 +14,7 @@ import { LOCKS } from '../land/locks.js';
 export interface UpkeepConfig {
   /** Raw events older than this many days are dropped. Default: never; a rebuild has only the raw events there are. */
   keepDays?: number | undefined;
-  /** Records of repeated sends, and of batches that are done, older than this many days are dropped. Default 30. */
+  /** Records of repeated sends, of streams, and of batches that are done, older than this many days are dropped. Default 30. */
   keepTracesDays?: number;
 }
 
@@ -75,6 +75,9 @@ async function doLockedUpkeep(options: UpkeepOptions, nowMs: number): Promise<vo
   }
   const traces = config.keepTracesDays ?? 30;
   await pool.query(`delete from duplicates where received_at < now() - make_interval(days => $1)`, [traces]);
+  await pool.query(`delete from streams where last_received_at < now() - make_interval(days => $1)`, [
+    traces,
+  ]);
   await pool.query(
     `delete from batches where state = 'done' and done_at < now() - make_interval(days => $1)`,
     [traces],
