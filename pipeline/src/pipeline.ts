@@ -1,9 +1,10 @@
+import { createBodyScanner } from '@sluice/body-scan';
+import { findElements } from '@sluice/contracts';
 import type { EventLog, LogConsumer, RecordBatch } from '@sluice/event-log';
 import { createProjectStore, type Logger, type ProjectSettings } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { Registry } from 'prom-client';
 import { createCircumstancesReader } from './enrich/circumstances.js';
-import type { EnrichmentTools } from './enrich/enrich.js';
 import { createLocalDays, type LocalDayOf } from './enrich/local-day.js';
 import { locateNowhere, openGeography } from './enrich/geography.js';
 import { createUserAgentReader } from './enrich/user-agent.js';
@@ -13,7 +14,7 @@ import { landRange } from './land/land-range.js';
 import { takeBatchId, type LandingRules } from './land/land-batch.js';
 import { createEventPartitions } from './land/partitions.js';
 import { readPosition } from './land/position.js';
-import { prepareBatch, type PreparedBatch } from './land/prepare-batch.js';
+import { prepareBatch, type PreparationTools, type PreparedBatch } from './land/prepare-batch.js';
 import type { OnStep } from './land/steps.js';
 import { createPipelineMetrics, type PartitionGauges } from './metrics.js';
 import { flushBatches } from './roll-up/flush-batches.js';
@@ -96,7 +97,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   );
   const onStep = config.onStep ?? (() => undefined);
   const projects = createProjects(pool);
-  const tools: EnrichmentTools = {
+  const scanner = createBodyScanner();
+  const tools: PreparationTools = {
+    // What a scan leaves open is found by reading byte after byte.
+    findElements: (body) => scanner.findElements(body) ?? findElements(body).elements,
     readCircumstances: createCircumstancesReader({
       readUserAgent: createUserAgentReader(),
       locate: config.geographyPath === undefined ? locateNowhere : await openGeography(config.geographyPath),

@@ -1,4 +1,4 @@
-import { encodeRecordMeta } from '@sluice/contracts';
+import { encodeRecordMeta, findElements } from '@sluice/contracts';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { doUpkeep, LogMismatchError, rebuildRollups, replayDeadLetters } from '../src/index.js';
 import { landBatch, takeBatchId } from '../src/land/land-batch.js';
@@ -89,7 +89,11 @@ describe('the pipeline', () => {
     const position = await readPosition(pool, stores.log, 0);
     const before = await readBalance(stores);
     const readCircumstances = createCircumstancesReader({ readUserAgent: () => ({}), locate: () => ({}) });
-    const tools = { readCircumstances, checkPlan: () => [] };
+    const tools = {
+      readCircumstances,
+      checkPlan: () => [],
+      findElements: (body: Uint8Array) => findElements(body).elements,
+    };
     const settings = {
       projectId: stores.projectId,
       name: 'test',

@@ -2,6 +2,7 @@ import {
   decodeRecordMeta,
   fault,
   findElements,
+  type ByteRange,
   type ErrorCode,
   type MessagesMeta,
   type RejectedMeta,
@@ -53,15 +54,21 @@ export interface DecodedRecord {
   account: RecordAccount | undefined;
 }
 
+/** Where the messages lie in a batch body that JSON.parse has accepted. */
+export type FindElements = (body: Uint8Array) => readonly ByteRange[];
+
 /** Turns a record of the log into its messages. Never throws: what cannot be decoded comes back as a dead letter. */
-export function decodeRecord(record: LogRecord): DecodedRecord {
+export function decodeRecord(
+  record: LogRecord,
+  elementsOf: FindElements = (body) => findElements(body).elements,
+): DecodedRecord {
   const decoded = decodeRecordMeta(record.headers);
   if (!decoded.ok) {
     const letter = wholeRecord(record, null, 0, decoded.reason);
     return { messages: [], deadLetters: [letter], account: undefined };
   }
   const { meta } = decoded;
-  return meta.kind === 'rejected' ? decodeRejected(record, meta) : decodeMessages(record, meta);
+  return meta.kind === 'rejected' ? decodeRejected(record, meta) : decodeMessages(record, meta, elementsOf);
 }
 
 function decodeRejected(record: LogRecord, meta: RejectedMeta): DecodedRecord {
@@ -82,7 +89,7 @@ function decodeRejected(record: LogRecord, meta: RejectedMeta): DecodedRecord {
   return { messages: [], deadLetters: [letter], account: accountOf(meta, 0, 1) };
 }
 
-function decodeMessages(record: LogRecord, meta: MessagesMeta): DecodedRecord {
+function decodeMessages(record: LogRecord, meta: MessagesMeta, elementsOf: FindElements): DecodedRecord {
   const account = accountOf(meta, meta.count, 0);
   const broken = (reason: string): DecodedRecord => ({
     messages: [],
@@ -113,7 +120,7 @@ function decodeMessages(record: LogRecord, meta: MessagesMeta): DecodedRecord {
   }
 
   const suspect = hasSuspectEscape(text);
-  const bytes = bytesOfMessages(record, meta, parent);
+  const bytes = bytesOfMessages(record, meta, parent, elementsOf);
   const result: DecodedRecord = { messages: [], deadLetters: [], account };
   for (const [index, item] of items.entries()) {
     if (skipped.has(index)) continue;
@@ -155,10 +162,11 @@ function bytesOfMessages(
   { value }: LogRecord,
   { shape }: MessagesMeta,
   { context, integrations }: JsonObject,
+  elementsOf: FindElements,
 ): Uint8Array[] | undefined {
   if (isObject(context) || isObject(integrations) || !isUtf8(value)) return undefined;
   if (shape === 'single') return [value];
-  return findElements(value).elements.map(({ start, end }) => value.subarray(start, end));
+  return elementsOf(value).map(({ start, end }) => value.subarray(start, end));
 }
 
 /** Nesting beyond the stack is the one thing that makes decoding throw. */

@@ -6,6 +6,7 @@ import {
   decodeRecord,
   messageBytes,
   type DeadLetter,
+  type FindElements,
   type DecodedMessage,
   type RecordAccount,
 } from '../decode/decode-record.js';
@@ -69,6 +70,10 @@ export interface PreparedBatch {
   accounts: readonly RecordAccount[];
 }
 
+export interface PreparationTools extends EnrichmentTools {
+  findElements: FindElements;
+}
+
 export type SettingsOf = (projectId: number) => Promise<ProjectSettings>;
 
 /** So much is worked through before others have a turn: a transaction under way must not wait for a whole batch. */
@@ -82,7 +87,7 @@ export async function prepareBatch(
   batchId: number,
   records: readonly LogRecord[],
   settingsOf: SettingsOf,
-  tools: EnrichmentTools,
+  tools: PreparationTools,
 ): Promise<PreparedBatch> {
   const bytes = records.reduce((sum, record) => sum + record.value.byteLength, 0);
   const rawRows = createCopyBuffer(bytes * 2);
@@ -99,7 +104,7 @@ export async function prepareBatch(
       bytesOfTurn = 0;
     }
     bytesOfTurn += record.value.byteLength;
-    const decoded = decodeRecord(record);
+    const decoded = decodeRecord(record, tools.findElements);
     deadLetters.push(...decoded.deadLetters);
     if (decoded.account === undefined) continue;
     accounts.push(decoded.account);
