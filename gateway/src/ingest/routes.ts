@@ -9,6 +9,7 @@ import { problemOf, sendProblem } from '@sluice/service-kit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createBodyMemory } from '../body/body-memory.js';
 import { findDecoder } from '../body/inflate.js';
+import { createChunkRelease } from '../body/release-chunks.js';
 import { readBody, type ReceivedBody } from '../body/read-body.js';
 import type { Deadlines } from '../deadlines.js';
 import type { Admission } from '../http/admission.js';
@@ -56,6 +57,7 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
   const { admission, rateLimits, telemetry } = options;
   const tracking = trackRequests(app, admission);
   const memory = createBodyMemory();
+  const releaseChunks = createChunkRelease();
   // A logger of its own for every request would cost more than its key's lookup; what is logged names the request.
   app.setChildLoggerFactory((logger) => logger);
   app.removeAllContentTypeParsers();
@@ -70,7 +72,10 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
         maxInflatedBytes: options.maxInflatedBytes,
         deadlines: options.deadlines,
         memory,
-        onBytes: (count) => tracking.hold(request, count),
+        onBytes(count) {
+          releaseChunks(count);
+          tracking.hold(request, count);
+        },
       },
       done,
     );

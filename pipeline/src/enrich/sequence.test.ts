@@ -27,7 +27,7 @@ describe('readSequence', () => {
   it('gives counts that can be added up, whatever a client says', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (stream, seq, dropped) => {
-        const found = readSequence({ sluice: { stream, seq, dropped } } as JsonObject);
+        const found = readSequence({ sluice: { stream, seq, dropped } });
         if (found === undefined) return;
         expect(Number.isSafeInteger(found.seq)).toBe(true);
         expect(Number.isSafeInteger(found.dropped) && found.dropped >= 0).toBe(true);
