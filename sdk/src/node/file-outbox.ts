@@ -44,8 +44,8 @@ export interface FileOutbox extends Outbox {
   readonly kind: 'file';
   /** Bytes of the JSON of the messages in it. */
   readonly bytes: number;
-  /** As of `Outbox`; rejects while the disk refuses. */
-  settled(): Promise<void>;
+  /** False while messages wait in memory because the disk refuses them. */
+  readonly isOnDisk: boolean;
   readonly recovery: SpoolRecovery;
 }
 
@@ -392,6 +392,9 @@ export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
     get bytes() {
       return waitingBytes;
     },
+    get isOnDisk() {
+      return unwritten.size === 0;
+    },
     append,
     async lease(limit, untilMs) {
       if (isClosed) return [];
@@ -439,8 +442,12 @@ export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
       compact();
     },
     async settled() {
-      if (!write()) throw new Error(`The spool ${dir} cannot be written.`);
-      await sync();
+      write();
+      try {
+        await sync();
+      } catch (error) {
+        tellError(asError(error, `The spool ${dir} cannot be synced`));
+      }
     },
     async purge() {
       for (const entry of [...entries.values()]) forget(entry);
@@ -457,6 +464,8 @@ export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
       dropSpentSegments();
       try {
         await sync();
+      } catch (error) {
+        tellError(asError(error, `The spool ${dir} cannot be synced`));
       } finally {
         for (const segment of segments) closeSegment(segment);
         lock.release();

@@ -65,6 +65,7 @@ async function move(from: FileOutbox, to: FileOutbox, bounds: SlotOptions): Prom
     if (moved.length === 0 || to.bytes + moved[0]!.bytes > bounds.maxBytes) return;
     for (const message of moved) to.append(message);
     await to.settled();
+    if (!to.isOnDisk) return;
     await from.remove(moved.map(({ messageId }) => messageId));
   }
 }
