@@ -156,7 +156,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
         anonymousId: ids.anonymousId ?? identity.anonymousId,
         userId: ids.userId ?? identity.userId,
         ...fields,
-        context: { ...base, ...context, sessionId },
+        context: { ...base, sessionId, ...context },
       };
       if (settings.redact) message = settings.redact(message);
       if (!message) return '';

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredMessage } from '../core/outbox.js';
+import { describeOutbox } from '../core/testing/index.js';
 import { openFileOutbox, SpoolInUseError, type FileOutbox, type FileOutboxOptions } from './file-outbox.js';
 
 const WRITER = fileURLToPath(new URL('./spool/spool-writer.ts', import.meta.url));
@@ -73,6 +74,20 @@ function segmentsOf(of: string): string[] {
     .sort()
     .map((name) => join(of, name));
 }
+
+describeOutbox('a spool', () => {
+  const contractDir = mkdtempSync(join(tmpdir(), 'sluice-file-outbox-'));
+  let nowMs = 0;
+  return {
+    open: async (bounds) =>
+      openFileOutbox({ ...bounds, dir: contractDir, segmentBytes: 300, now: () => nowMs }),
+    setNow: (ms) => void (nowMs = ms),
+    isDurable: true,
+    // What a process had in the air ends with it.
+    keepsLeases: false,
+    dispose: async () => rmSync(contractDir, { recursive: true }),
+  };
+});
 
 describe('openFileOutbox', () => {
   it('gives back after a crash, byte for byte and in order, what had no verdict', async () => {

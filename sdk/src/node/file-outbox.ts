@@ -44,6 +44,7 @@ export interface FileOutbox extends Outbox {
   readonly kind: 'file';
   /** Bytes of the JSON of the messages in it. */
   readonly bytes: number;
+  readonly isOpen: boolean;
   /** False while messages wait in memory because the disk refuses them. */
   readonly isOnDisk: boolean;
   readonly recovery: SpoolRecovery;
@@ -391,6 +392,9 @@ export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
     },
     get bytes() {
       return waitingBytes;
+    },
+    get isOpen() {
+      return !isClosed;
     },
     get isOnDisk() {
       return unwritten.size === 0;

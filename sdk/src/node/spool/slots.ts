@@ -62,7 +62,7 @@ async function move(from: FileOutbox, to: FileOutbox, bounds: SlotOptions): Prom
     const bytes = Math.min(ADOPTED_AT_ONCE.bytes, bounds.maxBytes - to.bytes);
     if (messages <= 0 || bytes <= 0) return;
     const moved = await from.lease({ messages, bytes }, Infinity);
-    if (moved.length === 0 || to.bytes + moved[0]!.bytes > bounds.maxBytes) return;
+    if (!to.isOpen || moved.length === 0 || to.bytes + moved[0]!.bytes > bounds.maxBytes) return;
     for (const message of moved) to.append(message);
     await to.settled();
     if (!to.isOnDisk) return;
