@@ -7,7 +7,7 @@ import { findChromium } from '../clients/browser-sdk.js';
 import { startStandalone } from '../instance/standalone-instance.js';
 import { BROWSER_ROWS } from '../sdk-faults/browser-rows.js';
 import { judge } from '../sdk-faults/judge.js';
-import { installPeers, PEERS, peerSubject } from '../sdk-faults/peers.js';
+import { installPeers, PEERS, PEERS_DIR, peerSubject } from '../sdk-faults/peers.js';
 import { SLUICE, type FaultRunOptions, type Row } from '../sdk-faults/row.js';
 import { runBrowserFaults } from '../sdk-faults/run-browser-faults.js';
 import { createSluiceSubject } from '../sdk-faults/sluice-subject.js';
@@ -22,9 +22,6 @@ interface Flags {
   trace?: boolean;
   json?: boolean;
 }
-
-/** Where peers are installed, relative to the checkout that the command runs in. */
-const PEERS_DIR = join('.cache', 'sdk-peers');
 
 const list = (text: string): string[] => text.split(',').filter((name) => name !== '');
 
