@@ -41,6 +41,8 @@ const AFTERMATH_MS = 3_000;
 /** Between the last event and the crash: what was begun gets a chance to be stored. */
 const BEFORE_CRASH_MS = 250;
 
+/** How long the network stays down after a page has gone. */
+const DEAD_AIR_MS = 1_500;
 /** Requests this close to one another were on their way together. */
 const TOGETHER_MS = 250;
 
@@ -128,6 +130,8 @@ export const BROWSER_ROWS: readonly BrowserRow[] = [
       const page = await lab.openWarmPage();
       await lab.setNetwork(false);
       await lab.trackThenGo(page, { count: EVENTS }, lab.site.nextUrl(0));
+      // What the page still tries when it goes fails, too.
+      await wait(DEAD_AIR_MS, lab.signal);
       await lab.setNetwork(true);
       await lab.untilArrived(EVENTS, AFTERMATH_MS);
       return {};
