@@ -119,7 +119,7 @@ ${module === undefined ? '' : `import { ${module} } from '@sluice/sdk/autocaptur
 const sluice = init({
   writeKey: 'k',
   host: 'https://events.example.com',
-  ${module === undefined ? '' : `autocapture: [${module}()],`}
+  ${module === undefined ? '' : `capture: [${module}()],`}
 });
 sluice.track('e', { a: 1 });
 `;
