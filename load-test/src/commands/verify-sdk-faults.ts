@@ -7,24 +7,22 @@ import { findChromium } from '../clients/browser-sdk.js';
 import { startStandalone } from '../instance/standalone-instance.js';
 import { BROWSER_ROWS } from '../sdk-faults/browser-rows.js';
 import { judge } from '../sdk-faults/judge.js';
-import { installPeers, PEERS, peerSubject } from '../sdk-faults/peers.js';
+import { installPeers, PEERS, PEERS_DIR, peerSubject } from '../sdk-faults/peers.js';
 import { SLUICE, type FaultRunOptions, type Row } from '../sdk-faults/row.js';
 import { runBrowserFaults } from '../sdk-faults/run-browser-faults.js';
 import { createSluiceSubject } from '../sdk-faults/sluice-subject.js';
 import { faultTable } from '../sdk-faults/table.js';
-import { runCommand, type CommandContext } from './run-command.js';
+import { positiveInteger, runCommand, type CommandContext } from './run-command.js';
 
 interface Flags {
   row?: string[];
   sdk: string[];
   peers?: boolean;
+  rounds: number;
   chromium?: string;
   trace?: boolean;
   json?: boolean;
 }
-
-/** Where peers are installed, relative to the checkout that the command runs in. */
-const PEERS_DIR = join('.cache', 'sdk-peers');
 
 const list = (text: string): string[] => text.split(',').filter((name) => name !== '');
 
@@ -45,6 +43,7 @@ const program = new Command('verify-sdk-faults')
     [SLUICE],
   )
   .option('--peers', 'run all peers, too; those that are missing are installed from npm, into .cache')
+  .option('--rounds <n>', 'how often each row is run; of each figure the worst is told', positiveInteger, 1)
   .option('--chromium <path>', 'executable of Chromium (default: the one this machine has)')
   .option('--trace', 'tell the requests and the stored data of rows of Sluice that failed');
 
@@ -79,6 +78,7 @@ await runCommand<Flags>(program, async (flags, context) => {
       const rows = await runBrowserFaults({
         ...options,
         executable,
+        rounds: flags.rounds,
         subjects: [
           ...(sdks.has(SLUICE) ? [createSluiceSubject(instance.target)] : []),
           ...installed.map(({ peer, dir }) => peerSubject(peer, dir)),

@@ -1,5 +1,5 @@
 import { wait } from '../client/wait.js';
-import { RETRY_AFTER_SECONDS, type Weather } from './fault-proxy.js';
+import { RETRY_AFTER_SECONDS, type SeenRequest, type Weather } from './fault-proxy.js';
 import type { Lab } from './lab.js';
 
 /** One fault, and how it is brought about. */
@@ -41,6 +41,8 @@ const AFTERMATH_MS = 3_000;
 /** Between the last event and the crash: what was begun gets a chance to be stored. */
 const BEFORE_CRASH_MS = 250;
 
+/** How long the network stays down after a page has gone. */
+const DEAD_AIR_MS = 1_500;
 /** Requests this close to one another were on their way together. */
 const TOGETHER_MS = 250;
 
@@ -128,6 +130,8 @@ export const BROWSER_ROWS: readonly BrowserRow[] = [
       const page = await lab.openWarmPage();
       await lab.setNetwork(false);
       await lab.trackThenGo(page, { count: EVENTS }, lab.site.nextUrl(0));
+      // What the page still tries when it goes fails, too.
+      await wait(DEAD_AIR_MS, lab.signal);
       await lab.setNetwork(true);
       await lab.untilArrived(EVENTS, AFTERMATH_MS);
       return {};
@@ -205,7 +209,7 @@ async function outage(lab: Lab, weather: Weather): Promise<RowFindings> {
   await lab.proxy.setWeather(weather);
   await lab.trackMany(page, { count: EVENTS });
   await wait(OUTAGE_MS, lab.signal);
-  const requestsInOutage = lab.requests().filter((request) => request.weather === weather).length;
+  const requestsInOutage = requestsIn(lab, weather).length;
   await lab.proxy.setWeather('pass');
   await lab.untilArrived(EVENTS, RECOVERY_MS);
   return { requestsInOutage };
@@ -214,11 +218,7 @@ async function outage(lab: Lab, weather: Weather): Promise<RowFindings> {
 /** The server means it: until the time it named is over, it refuses everything. */
 async function retryAfter(lab: Lab): Promise<RowFindings> {
   const limitMs = RETRY_AFTER_SECONDS * 1_000;
-  const refused = (): number[] =>
-    lab
-      .requests()
-      .filter(({ weather }) => weather === 'limited')
-      .map(({ atMs }) => atMs);
+  const refused = (): number[] => requestsIn(lab, 'limited').map(({ atMs }) => atMs);
   const page = await lab.openWarmPage();
   await lab.proxy.setWeather('limited');
   await lab.trackMany(page, { count: EVENTS });
@@ -231,7 +231,7 @@ async function retryAfter(lab: Lab): Promise<RowFindings> {
   const firstMs = refusals[0];
   if (firstMs === undefined) return { requestsInOutage: 0, notes: ['sent nothing for 8 s'] };
   // Some SDKs send every event by itself: their first requests are on their way together.
-  const next = lab.requests().find(({ atMs }) => atMs > firstMs + TOGETHER_MS);
+  const next = lab.proxy.requests.find(({ atMs }) => atMs > firstMs + TOGETHER_MS);
   const waitedMs = next === undefined ? undefined : next.atMs - firstMs;
   const isEarly = waitedMs !== undefined && waitedMs < limitMs;
   return {
@@ -260,6 +260,11 @@ async function burst(lab: Lab): Promise<RowFindings> {
       );
   }
   return { syncMicros };
+}
+
+/** Preflights among them: whatever reaches a server in trouble is a burden to it. */
+function requestsIn(lab: Lab, weather: Weather): SeenRequest[] {
+  return lab.proxy.requests.filter((request) => request.weather === weather);
 }
 
 function seconds(durationMs: number): string {

@@ -32,8 +32,6 @@ export interface Lab {
   comeBack(page?: Page): Promise<Page>;
   /** Without network: the browser knows it, and nobody listens. */
   setNetwork(up: boolean): Promise<void>;
-  /** Requests with events or about them, preflights left out. */
-  requests(): SeenRequest[];
   arrivals(): Arrivals;
   /** Waits until so many distinct events have arrived; false when that took longer. */
   untilArrived(distinct: number, timeoutMs: number): Promise<boolean>;
@@ -180,7 +178,6 @@ export async function openLab({ subject, script, executable, signal }: LabOption
         await proxy.setWeather(up ? 'pass' : 'down');
         await browser.setOffline(!up);
       },
-      requests: () => proxy.requests.filter((request) => request.method === 'POST'),
       arrivals,
       async untilArrived(distinct, timeoutMs) {
         const deadlineMs = Date.now() + timeoutMs;

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { startCollector } from './collector.js';
 import { installPeer, type PeerPackage } from './install-peer.js';
 import type { Subject } from './subject.js';
@@ -11,6 +12,9 @@ export interface Peer {
   /** The smallest use: set-up and one call. What its size is measured on. */
   sizeEntry: string;
 }
+
+/** Where peers are installed, relative to the checkout that the command runs in. */
+export const PEERS_DIR = resolve('.cache', 'sdk-peers');
 
 const SEGMENT: PeerPackage = { name: '@segment/analytics-next', version: '1.84.3' };
 

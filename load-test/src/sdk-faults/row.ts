@@ -46,3 +46,29 @@ export interface FaultRunOptions {
   /** Called with each row as it is done. */
   onRow(row: Row): void;
 }
+
+/**
+ * One row of several runs of the same fault: of each figure the worst, for what depends on an instant does not happen
+ * every time. Not empty.
+ */
+export function worstOf(runs: readonly Row[]): Row {
+  const [first, ...others] = runs;
+  if (first === undefined) throw new Error('There is no row to take the worst of.');
+  return others.reduce(
+    (worst, row, index) => ({
+      ...worst,
+      distinct: Math.min(worst.distinct, row.distinct),
+      extraCopies: Math.max(worst.extraCopies, row.extraCopies),
+      copiesAfterLanding: larger(worst.copiesAfterLanding, row.copiesAfterLanding),
+      requestsInOutage: larger(worst.requestsInOutage, row.requestsInOutage),
+      syncMicros: [...worst.syncMicros, ...row.syncMicros],
+      notes: [...worst.notes, ...row.notes.map((note) => `round ${index + 2}: ${note}`)],
+      broken: [...worst.broken, ...row.broken],
+    }),
+    first,
+  );
+}
+
+function larger(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
