@@ -12,6 +12,7 @@ const common = {
 } satisfies Options;
 
 export default defineConfig([
+  { ...common, entry: { index: 'src/browser/index.ts' }, format: 'esm', platform: 'browser' },
   {
     ...common,
     entry: { node: 'src/node/index.ts' },
