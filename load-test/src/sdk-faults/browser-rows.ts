@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { wait } from '../client/wait.js';
 import { RETRY_AFTER_SECONDS, type SeenRequest, type Weather } from './fault-proxy.js';
 import type { Lab } from './lab.js';
@@ -20,8 +21,8 @@ export interface RowFindings {
   notes?: string[];
   /** What Sluice owes beside its events and did not do. */
   broken?: string[];
-  /** The return visit was part of the row. */
-  hasReturned?: boolean;
+  /** A page of the return visit, where that was part of the row. */
+  returned?: Page;
 }
 
 const EVENTS = 10;
@@ -180,8 +181,8 @@ export const BROWSER_ROWS: readonly BrowserRow[] = [
       await lab.trackMany(second, { from: EVENTS, count: EVENTS });
       await wait(BEFORE_CRASH_MS, lab.signal);
       await lab.setNetwork(true);
-      await Promise.all([lab.comeBack(first), lab.comeBack(second)]);
-      return { hasReturned: true };
+      const [returned] = await Promise.all([lab.comeBack(first), lab.comeBack(second)]);
+      return { returned };
     },
   },
   {
