@@ -1,9 +1,10 @@
 import type { Page } from 'playwright-core';
 import { createApiClient, type ApiClient } from '../client/api-client.js';
 import { wait } from '../client/wait.js';
+import type { Arrivals } from './arrivals.js';
 import { BROWSER_ROWS, type BrowserRow, type RowFindings } from './browser-rows.js';
 import { checkLanding } from './check-landing.js';
-import { openLab, type Arrivals, type Lab } from './lab.js';
+import { openLab, type Lab } from './lab.js';
 import { worstOf, type FaultRunOptions, type Row } from './row.js';
 import { bundlePage, type Subject } from './subject.js';
 import { traceOf } from './trace.js';
