@@ -26,6 +26,11 @@ export interface Outbox {
   append(message: StoredMessage): void;
   /** Up to the limits, oldest first, of what is free; leased to the caller until `untilMs`. */
   lease(limit: { messages: number; bytes: number }, untilMs: number): Promise<StoredMessage[]>;
+  /**
+   * As `lease`, at once, for the moment in which a page ends: of what this page itself appended, as far as it knows.
+   * Absent where nothing can be known without waiting.
+   */
+  leaseNow?(limit: { messages: number; bytes: number }, untilMs: number): StoredMessage[];
   /** Frees what could not be sent. */
   release(messageIds: readonly string[]): Promise<void>;
   /** Deletes what has a verdict. Resolves once a restart would not bring it back. */

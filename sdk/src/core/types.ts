@@ -76,7 +76,7 @@ export interface Analytics<Events extends EventMap = EventMap> {
   /** Each call returns the id of its message; '' when consent forbids it or the call was invalid (told to `onError`). */
   track<Name extends keyof Events & string>(
     event: Name,
-    ...rest: Record<never, never> extends Events[Name]
+    ...rest: Partial<Events[Name]> extends Events[Name]
       ? [properties?: Events[Name], options?: CallOptions]
       : [properties: Events[Name], options?: CallOptions]
   ): string;

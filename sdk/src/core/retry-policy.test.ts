@@ -1,0 +1,131 @@
+import { ERRORS, type ErrorCode } from '@sluice/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createBreaker, createBreakerMemory, readVerdict, waitAfter } from './retry-policy.js';
+
+const answered = (status: number, body: unknown, retryAfter: string | null = null) =>
+  readVerdict({
+    kind: 'answered',
+    status,
+    retryAfter,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
+describe('readVerdict', () => {
+  it('takes the verdicts of each message from a 200 of the gateway', () => {
+    const rejected = [{ index: 1, messageId: 'b', code: 'unknown_type', field: '/type', message: 'no' }];
+    const body = { success: false, accepted: 1, rejected, durability: 'disk', watermark: null };
+    expect(answered(200, body)).toEqual({ kind: 'judged', durability: 'disk', rejected });
+  });
+
+  it('decides every code of the table as the table says', () => {
+    for (const [code, { status, retryable }] of Object.entries(ERRORS)) {
+      const verdict = answered(status, { code, message: 'text' }, '3');
+      expect([code, verdict.kind]).toEqual([code, retryable ? 'retry' : 'refused']);
+      if (verdict.kind === 'retry') expect(verdict.retryAfter).toBe('3');
+    }
+  });
+
+  it('tries again what a newer server calls retryable by a code it does not know', () => {
+    expect(answered(400, { code: 'some_new_code' as ErrorCode, retryable: true }).kind).toBe('retry');
+  });
+
+  it.each([
+    [200, '<html>Please log in to the Wi-Fi</html>'],
+    [200, ''],
+    [204, ''],
+    [302, '{"code":"not_found"}'],
+    [404, 'Not Found'],
+    [413, '<html>nginx</html>'],
+    [502, '<html>Bad Gateway</html>'],
+    [503, 'null'],
+  ])('takes no verdict from a %i that is not the gateway’s own: %j', (status, body) => {
+    expect(answered(status, body).kind).toBe('retry');
+  });
+
+  it('tries again what got no answer', () => {
+    expect(readVerdict({ kind: 'failed', reason: 'reset' }).kind).toBe('retry');
+  });
+});
+
+describe('waitAfter', () => {
+  const nowMs = Date.UTC(2026, 4, 1, 12);
+  const tools = (random: number) => ({ now: () => nowMs, random: () => random });
+  const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+  it('grows with each failure, spread over the whole width of the wait, up to a bound', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 }), fraction, (failures, random) => {
+        const floor = Math.min(2_000 * 2 ** (failures - 1), 300_000);
+        expect(waitAfter(failures, null, tools(random))).toBe(floor * (1 + random));
+      }),
+    );
+  });
+
+  it('lets no more than three requests go within 12 seconds of an outage', () => {
+    fc.assert(
+      fc.property(fraction, fraction, fraction, (a, b, c) => {
+        const fourthMs = [a, b, c].reduce((at, random, n) => at + waitAfter(n + 1, null, tools(random)), 0);
+        expect(fourthMs).toBeGreaterThan(12_000);
+      }),
+    );
+  });
+
+  it('waits as long as the server asks, in seconds or until a date, and hardly longer', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3_600 }), fraction, (seconds, random) => {
+        const date = new Date(nowMs + seconds * 1_000).toUTCString();
+        for (const retryAfter of [String(seconds), ` ${seconds} `, date]) {
+          const waitMs = waitAfter(1, retryAfter, tools(random));
+          expect(waitMs).toBeGreaterThanOrEqual(seconds * 1_000);
+          expect(waitMs).toBeLessThanOrEqual(seconds * 1_000 + 1_000);
+        }
+      }),
+    );
+  });
+
+  it('waits an hour at most, and by its own measure when the server asks for nothing sensible', () => {
+    expect(waitAfter(1, '999999999', tools(0))).toBe(3_600_000);
+    for (const nonsense of ['soon', '', '-5', '0', new Date(nowMs - 1_000).toUTCString()]) {
+      expect(waitAfter(1, nonsense, tools(0))).toBe(2_000);
+    }
+  });
+});
+
+describe('createBreaker', () => {
+  it('is open from a failure until its wait is over, and closes with a success', () => {
+    let nowMs = 1_000_000;
+    const breaker = createBreaker({ now: () => nowMs }, () => 0);
+    expect(breaker.waitMs()).toBe(0);
+    breaker.fail(null);
+    expect(breaker.waitMs()).toBe(2_000);
+    nowMs += 2_000;
+    expect(breaker.waitMs()).toBe(0);
+    breaker.fail(null);
+    expect(breaker.waitMs()).toBe(4_000);
+    breaker.succeed();
+    expect(breaker.waitMs()).toBe(0);
+    breaker.fail(null);
+    expect(breaker.waitMs()).toBe(2_000);
+  });
+
+  it('shares its state with all who use one store', () => {
+    const store = createBreakerMemory();
+    const [a, b] = [0, 1].map(() => createBreaker({ now: () => 0 }, () => 0, store)) as [
+      ReturnType<typeof createBreaker>,
+      ReturnType<typeof createBreaker>,
+    ];
+    a.fail('8');
+    expect(b.waitMs()).toBe(8_000);
+    b.succeed();
+    expect(a.waitMs()).toBe(0);
+  });
+
+  it('is not held open by a clock that was set back', () => {
+    let nowMs = 10 * 24 * 3_600_000;
+    const breaker = createBreaker({ now: () => nowMs }, () => 0);
+    breaker.fail(null);
+    nowMs = 0;
+    expect(breaker.waitMs()).toBe(0);
+  });
+});
