@@ -1,6 +1,6 @@
 import { BUILT_IN_EVENTS } from '@sluice/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { startCaptureSite, type ArrivedMessage, type CaptureSite } from './capture-site.js';
 import { launchChromium } from './chromium.js';
 
@@ -11,7 +11,7 @@ let page: Page;
 let faults: string[];
 
 beforeAll(async () => {
-  [site, browser] = await Promise.all([startCaptureSite(), launchChromium()]);
+  [site, browser] = await Promise.all([startCaptureSite(inject('postgresUrl')), launchChromium()]);
 });
 
 afterAll(async () => {
@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  site.clear();
+  await site.clear();
   faults = [];
   context = await browser.newContext();
   page = await context.newPage();
@@ -39,6 +39,10 @@ async function arrivedSoFar(on = page): Promise<ArrivedMessage[]> {
   const messages = await site.arrived((all) => all.some(({ event }) => event === mark));
   return messages.filter(({ event }) => event?.startsWith('mark ') !== true);
 }
+
+/** Matches any number; typed, unlike the matcher itself. */
+const aNumber = expect.any(Number) as number;
+const aText = expect.any(String) as string;
 
 const pathsOf = (messages: ArrivedMessage[]): string[] =>
   messages.map(({ context }) => context.page.url.slice(site.url.length));
@@ -184,12 +188,12 @@ describe('clicks', () => {
     expect(properties[0]).toMatchObject({
       target: 'button#plain',
       text: 'Add to cart',
-      x: expect.any(Number),
+      x: aNumber,
     });
     expect(properties[1]).toMatchObject({
       target: 'buy',
       text: 'Buy',
-      url: `${site.url}/a#there?token=REDACTED`,
+      url: `${site.url}/a#there?token=[redacted]`,
     });
     expect(properties[2]!.text).toBe('Nowhere');
     expect(properties[3]).not.toHaveProperty('text');
@@ -274,7 +278,7 @@ describe('outboundLinks and downloads', () => {
       {
         event: 'Outbound Link Clicked',
         properties: {
-          url: `${site.otherUrl}/b?token=REDACTED`,
+          url: `${site.otherUrl}/b?token=[redacted]`,
           host: new URL(site.otherUrl).host,
           text: 'Partner',
         },
@@ -335,7 +339,7 @@ describe('outboundLinks and downloads', () => {
       [
         'File Downloaded',
         {
-          url: `${site.url}/files/price%20list.PDF?token=REDACTED`,
+          url: `${site.url}/files/price%20list.PDF?token=[redacted]`,
           fileName: 'price list.PDF',
           extension: 'pdf',
         },
@@ -367,7 +371,7 @@ describe('forms', () => {
         {
           id: 'signup',
           name: 'join',
-          action: `${site.url}/b?token=REDACTED`,
+          action: `${site.url}/b?token=[redacted]`,
           method: 'post',
           fieldCount: 5,
         },
@@ -446,10 +450,7 @@ describe('rageClicks', () => {
     }
     const messages = await arrivedSoFar();
     expect(messages.map(({ event, properties }) => [event, properties])).toEqual([
-      [
-        'Rage Clicked',
-        { target: 'button#dead', text: 'Pay', clicks: 3, x: expect.any(Number), y: expect.any(Number) },
-      ],
+      ['Rage Clicked', { target: 'button#dead', text: 'Pay', clicks: 3, x: aNumber, y: aNumber }],
     ]);
   });
 });
@@ -459,7 +460,7 @@ describe('errors', () => {
     site.serve('/a', { errors: { maxPerLoad: 3 } }, '<img src=/missing.png>');
     await page.goto(`${site.url}/a`);
     await page.evaluate(async () => {
-      const fail = (message: string): void => void setTimeout(() => JSON.parse(message));
+      const fail = (message: string): void => void setTimeout(() => void JSON.parse(message));
       fail('{wrong');
       fail('{wrong');
       void Promise.reject(new RangeError('see https://api.example/?token=abc'));
@@ -471,11 +472,9 @@ describe('errors', () => {
     expect(messages.map(({ event }) => event)).toEqual(Array(3).fill('Error Occurred'));
     const of = (name: string): unknown[] =>
       messages.map(({ properties }) => properties).filter((properties) => properties['name'] === name);
-    expect(of('SyntaxError')).toEqual([
-      expect.objectContaining({ kind: 'error', line: expect.any(Number) as number }),
-    ]);
+    expect(of('SyntaxError')).toEqual([expect.objectContaining({ kind: 'error', line: aNumber })]);
     expect(of('RangeError')).toEqual([
-      expect.objectContaining({ kind: 'rejection', message: 'see https://api.example/?token=REDACTED' }),
+      expect.objectContaining({ kind: 'rejection', message: 'see https://api.example/?token=[redacted]' }),
     ]);
   });
 });
@@ -494,7 +493,73 @@ describe('webVitals', () => {
     expect(new Set(metrics).size).toBe(metrics.length);
     expect(messages[0]).toMatchObject({
       event: 'Web Vital Measured',
-      properties: { value: expect.any(Number), rating: expect.any(String), navigationType: 'navigate' },
+      properties: { value: aNumber, rating: aText, navigationType: 'navigate' },
     });
+  });
+});
+
+describe('every module', () => {
+  const modules = {
+    pageViews: true,
+    clicks: true,
+    outboundLinks: true,
+    downloads: true,
+    forms: true,
+    scroll: true,
+    rageClicks: true,
+    errors: true,
+  };
+
+  it('leaves a page alone that breaks what the modules stand on', async () => {
+    site.serve(
+      '/a',
+      modules,
+      `<form action="/b"><a href="${site.otherUrl}/file.pdf" data-sluice-event=Click>A</a><button>B</button></form>
+       <script>
+         window.heard = [];
+         for (const type of ['click', 'submit', 'popstate'])
+           addEventListener(type, (event) => {
+             heard.push(event.type);
+             if (event.target.localName !== 'button') event.preventDefault();
+           });
+         Event.prototype.composedPath = () => { throw new Error('broken'); };
+         Element.prototype.matches = () => { throw new Error('broken'); };
+       </script>`,
+    );
+    await page.goto(`${site.url}/a`);
+    await page.click('a');
+    await page.click('button');
+    await page.evaluate(() => {
+      window.URL = (() => {
+        throw new Error('broken');
+      }) as never;
+      history.pushState(null, '', '/c');
+      history.back();
+    });
+    await page.waitForURL('**/a');
+    await untilTasksRan();
+    expect(await page.evaluate('heard')).toEqual(['click', 'click', 'submit', 'popstate']);
+  });
+
+  it('hears no event any more once the SDK is shut down', async () => {
+    site.serve(
+      '/a',
+      modules,
+      `<form name=f action="#"><a href="${site.otherUrl}/file.pdf" data-sluice-event=Click>A</a><button>B</button></form>
+       <script>for (const type of ['click', 'submit']) addEventListener(type, (event) => event.preventDefault());</script>`,
+    );
+    site.serve('/b', {});
+    await page.goto(`${site.url}/a`);
+    await page.evaluate(() => window.analytics.shutdown());
+    const before = await site.arrived((all) => all.length >= 2);
+    expect(before.map(({ type, event }) => event ?? type)).toEqual(['page', 'Page Engaged']);
+    await page.click('a', { clickCount: 4 });
+    await page.click('button');
+    await page.evaluate(() => history.pushState(null, '', '/c'));
+    await page.evaluate(() => setTimeout(() => void JSON.parse('{')));
+    await untilTasksRan();
+    expect(faults.splice(0)).toHaveLength(1);
+    await page.goto(`${site.url}/b`);
+    expect(await arrivedSoFar()).toHaveLength(2);
   });
 });

@@ -22,8 +22,8 @@ function writePieces(pieces) {
 
 /** @param {string} sku @param {number} quantity 0 takes it out */
 export function setQuantity(sku, quantity) {
-  const { [sku]: _before, ...others } = readPieces();
-  writePieces(quantity > 0 ? { ...others, [sku]: quantity } : others);
+  const pieces = Object.entries({ ...readPieces(), [sku]: quantity });
+  writePieces(Object.fromEntries(pieces.filter(([, count]) => count > 0)));
 }
 
 /** @param {string} sku */

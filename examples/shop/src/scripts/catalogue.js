@@ -125,11 +125,8 @@ export function findProduct(sku) {
 export function searchProducts(query, category) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return PRODUCTS.filter((product) => {
-    const text =
-      `${product.name} ${product.category} ${product.line} ${product.about}`.toLowerCase();
-    return (
-      (category === '' || product.category === category) && words.every((word) => text.includes(word))
-    );
+    const text = `${product.name} ${product.category} ${product.line} ${product.about}`.toLowerCase();
+    return (category === '' || product.category === category) && words.every((word) => text.includes(word));
   });
 }
 

@@ -15,8 +15,6 @@ export function summaryRows(discount = 0) {
     discount > 0 ? row('Voucher', `−${formatPrice(discount)}`) : '',
     row('Slow post', shipping === 0 ? 'free' : formatPrice(shipping)),
     row('In all', formatPrice(total - discount), 'total'),
-    missing > 0 && goods > 0
-      ? `<p class="note">${formatPrice(missing)} more, and the post is free.</p>`
-      : '',
+    missing > 0 && goods > 0 ? `<p class="note">${formatPrice(missing)} more, and the post is free.</p>` : '',
   ].join('');
 }

@@ -32,7 +32,7 @@ if (sku === 'weir-dripper') {
 }
 document.querySelector('#others').innerHTML = PRODUCTS.filter((other) => other !== product)
   .sort((a, b) => Number(b.category === category) - Number(a.category === category))
-  .slice(0, 3)
+  .slice(0, 4)
   .map(productCard)
   .join('');
 

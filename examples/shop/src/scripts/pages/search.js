@@ -20,8 +20,7 @@ function showResults() {
   form.elements.q.value = query;
   form.elements.category.value = CATEGORIES.includes(category) ? category : '';
   const found = searchProducts(query, form.elements.category.value);
-  document.querySelector('#result-title').textContent =
-    query === '' ? category || 'All goods' : `“${query}”`;
+  document.querySelector('#result-title').textContent = query === '' ? category || 'All goods' : `“${query}”`;
   document.querySelector('#result-note').textContent =
     found.length === 0
       ? 'Nothing on the shelves. Perhaps with fewer words?'
