@@ -1,17 +1,7 @@
 /**
- * The codes of the table of errors after which sending the same thing again can help; a module of its own, so that a
- * browser need not carry the table.
+ * Whether sending the same thing again can help after an answer of the gateway with an HTTP status; a module of its own,
+ * so that a browser need not carry the table of errors, which a test holds it against.
  */
-export const RETRYABLE_CODES: readonly string[] = [
-  'request_timeout',
-  'rate_limited',
-  'overloaded',
-  'log_unavailable',
-  'store_unavailable',
-  'shutting_down',
-  'internal_error',
-  'watermark_timeout',
-  'query_timeout',
-  'query_failed',
-  'receipt_not_found',
-];
+export function isRetryableStatus(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429;
+}

@@ -11,6 +11,7 @@ import type {
   FlushResult,
   Message,
   Properties,
+  Sequence,
   Traits,
 } from './types.js';
 
@@ -48,15 +49,21 @@ export interface CorePorts {
   createId: () => string;
   identity: Identity;
   session: Session;
-  /** Without sessionId and sluice, which are added. Not changed by the core, so it may be the same object each time. */
+  /**
+   * Without sessionId and sluice, which are added. Not changed by the core, so it may be the same object each time. What
+   * it says of the \`page\`, a page call tells as its properties, too.
+   */
   readContext(): Record<string, unknown> & { library: { name: string; version: string } };
-  /** What a page call tells of itself, under its own properties. */
-  readPage?(): Properties;
   /** Called once, when consent is there, or to purge. */
   openOutbox(bounds: OutboxBounds): Outbox;
   openSender(outbox: Outbox, onReports: (reports: DeliveryReport[]) => void): Sender;
   initialConsent: ConsentStatus;
+  /** Ids end with the page: none is told as the user's. */
+  isAnonymous?: boolean | undefined;
+  /** The visitor has decided, here. */
   onConsent?(status: ConsentStatus): void;
+  /** Consent is withdrawn: what earlier pages or processes left goes, too. */
+  onPurge?(): void;
   /** Last step of a shutdown. */
   onStop?(): void;
 }
@@ -65,9 +72,11 @@ export interface Core {
   analytics: Analytics;
   /** Undefined while consent is pending or denied. */
   readonly sender: Sender | undefined;
-  /** Reports that came another way than through the sender, from another page for instance. */
+  /** Verdicts that another page of the same outbox got. */
   takeReports(reports: readonly DeliveryReport[]): void;
-  fail(error: unknown): void;
+  /** A decision that was made elsewhere. */
+  setConsent(status: ConsentStatus): void;
+  fail: (error: unknown) => void;
 }
 
 /** What the server takes of one message. */
@@ -75,13 +84,12 @@ const MAX_MESSAGE_BYTES = 32 * 1024;
 
 /** The calls: each makes its message at once, hands it to the outbox and returns. None of them throws. */
 export function createCore(settings: CoreSettings, ports: CorePorts): Core {
-  const { identity, session, now } = ports;
-  const stream = ports.createId();
+  const { identity, session, now, createId } = ports;
+  const stream = createId();
   const listeners = new Set<(report: DeliveryReport) => void>();
   /** Messages of this stream that have no verdict yet. */
   const undecided = new Set<string>();
-  const dropped: Partial<Record<DropReason, number>> = {};
-  let hasDropped = false;
+  let dropped: Sequence['dropped'];
   let seq = 0;
   let status: ConsentStatus = 'pending';
   let isStopped = false;
@@ -98,102 +106,84 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     }
   }
 
+  function attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      fail(error);
+      return undefined;
+    }
+  }
+
+  /** A call as the application sees it: an id, or '' for what was told to onError. */
+  function toCall<Args extends unknown[]>(make: (...args: Args) => string): (...args: Args) => string {
+    return (...args) => attempt(() => make(...args)) ?? '';
+  }
+
   function tell(report: DeliveryReport): void {
     undecided.delete(report.messageId);
-    for (const listener of listeners) {
-      try {
-        listener(report);
-      } catch (error) {
-        fail(error);
-      }
-    }
+    for (const listener of listeners) attempt(() => listener(report));
   }
 
   function drop(messageIds: Iterable<string>, reason: DropReason): void {
     for (const messageId of [...messageIds]) {
-      if (undecided.has(messageId)) {
-        hasDropped = true;
-        dropped[reason] = (dropped[reason] ?? 0) + 1;
-      }
+      if (undecided.has(messageId)) dropped = { ...dropped, [reason]: (dropped?.[reason] ?? 0) + 1 };
       tell({ outcome: 'dropped', messageId, reason });
     }
   }
 
-  function openOutbox(): Outbox {
-    return (outbox ??= ports.openOutbox({
-      maxMessages: settings.maxOutboxMessages,
-      maxBytes: settings.maxOutboxBytes,
-      maxAgeMs: settings.maxAgeMs,
-      onDrop: drop,
-    }));
-  }
-
   function store(message: StoredMessage): void {
-    if (outbox === undefined) {
+    if (status === 'granted') {
+      outbox!.append(message);
+      sender!.wake();
+    } else {
       held.push(message);
       if (held.length > settings.maxOutboxMessages) drop([held.shift()!.messageId], 'outbox_full');
-    } else {
-      outbox.append(message);
-      sender!.wake();
     }
   }
 
-  /** Makes a message and hands it on. Returns its id, or '' when there is none. */
+  /** Makes a message and hands it on. Returns its id; '' when \`redact\` dropped it. */
   function send(
     type: Message['type'],
     fields: Partial<Message>,
     { context, timestamp, ...ids }: CallOptions = {},
   ): string {
-    try {
-      if (isStopped || status === 'denied') throw new Error(isStopped ? 'shut down' : 'consent is denied');
-      const atMs = now();
-      const base = ports.readContext();
-      const sessionId = session.touch(atMs);
-      let message: Message | null = {
-        type,
-        messageId: ids.messageId ?? ports.createId(),
-        timestamp: typeof timestamp === 'string' ? timestamp : (timestamp ?? new Date(atMs)).toISOString(),
-        anonymousId: ids.anonymousId ?? identity.anonymousId,
-        userId: ids.userId ?? identity.userId,
-        ...fields,
-        context: { ...base, ...context, sessionId },
-      };
-      if (settings.redact) message = settings.redact(message);
-      if (!message) return '';
-      const { messageId } = message;
-      message.context.sluice = { stream, seq: seq + 1, ...(hasDropped && { dropped }) };
-      const json = toStoredJson(message);
-      const bytes = utf8Bytes(json);
-      seq++;
-      undecided.add(messageId);
-      if (bytes > MAX_MESSAGE_BYTES) {
-        drop([messageId], 'too_large');
-        throw new Error(`too large: ${bytes} bytes`);
-      }
-      store({ messageId, json, bytes, storedAtMs: atMs });
-      return messageId;
-    } catch (error) {
-      fail(error);
-      return '';
-    }
-  }
-
-  function view(type: 'page' | 'screen') {
-    return (
-      name?: string,
-      properties?: Properties,
-      { category, ...options }: CallOptions & { category?: string } = {},
-    ): string => {
-      const own = type === 'page' ? ports.readPage?.() : undefined;
-      return send(type, { name, category, properties: { ...own, name, category, ...properties } }, options);
+    if (isStopped || status === 'denied') throw new Error(isStopped ? 'shut down' : 'no consent');
+    const atMs = now();
+    let message: Message | null = {
+      type,
+      messageId: createId(),
+      timestamp: new Date(timestamp ?? atMs).toISOString(),
+      anonymousId: identity.anonymousId,
+      userId: identity.userId,
+      ...ids,
+      ...fields,
+      context: { ...ports.readContext(), ...context, sessionId: session.touch(atMs) },
     };
+    if (settings.redact) message = settings.redact(message);
+    if (!message) return '';
+    const { messageId } = message;
+    message.context.sluice = { stream, seq: seq + 1, dropped };
+    const json = toStoredJson(message);
+    const bytes = utf8Bytes(json);
+    seq++;
+    undecided.add(messageId);
+    if (bytes > MAX_MESSAGE_BYTES) {
+      drop([messageId], 'too_large');
+      throw new Error('too large');
+    }
+    store({ messageId, json, bytes, storedAtMs: atMs });
+    return messageId;
   }
 
-  /** An id as a text; what is none is told. */
-  function readId(value: unknown): string | undefined {
-    if (typeof value === 'number' || (typeof value === 'string' && value !== '')) return String(value);
-    fail(new Error('needs an id or a name'));
-    return undefined;
+  function toView(type: 'page' | 'screen') {
+    return toCall(
+      (name?: string, properties?: Properties, options: CallOptions & { category?: string } = {}) => {
+        const { category, ...rest } = options;
+        const page = type === 'page' ? (ports.readContext()['page'] as Properties | undefined) : {};
+        return send(type, { name, category, properties: { ...page, name, category, ...properties } }, rest);
+      },
+    );
   }
 
   function setConsent(next: ConsentStatus): void {
@@ -201,89 +191,68 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     status = next;
     if (next === 'granted') {
       identity.keep();
-      const opened = openOutbox();
-      sender ??= ports.openSender(opened, takeReports);
-      const waiting = held;
-      held = [];
-      waiting.forEach(store);
+      outbox ??= ports.openOutbox({
+        maxMessages: settings.maxOutboxMessages,
+        maxBytes: settings.maxOutboxBytes,
+        maxAgeMs: settings.maxAgeMs,
+        onDrop: drop,
+      });
+      sender ??= ports.openSender(outbox, (reports) => reports.forEach(tell));
+      held.splice(0).forEach(store);
     } else if (next === 'denied') {
       held = [];
       drop(undecided, 'consent_denied');
-      openOutbox().purge().catch(fail);
+      outbox?.purge().catch(fail);
+      ports.onPurge?.();
       identity.forget();
       session.reset();
     }
   }
 
-  function decide(next: ConsentStatus): void {
-    try {
+  const decide = (next: ConsentStatus) => (): void => {
+    attempt(() => {
       setConsent(next);
       ports.onConsent?.(next);
-    } catch (error) {
-      fail(error);
-    }
-  }
+    });
+  };
 
-  function takeReports(reports: readonly DeliveryReport[]): void {
-    reports.forEach(tell);
-  }
-
-  async function flush(timeoutMs: number | undefined): Promise<FlushResult> {
-    if (sender === undefined) return { accepted: 0, rejected: 0, waiting: held.length };
-    return sender.flush(timeoutMs);
+  async function flush(options?: { timeoutMs?: number }): Promise<FlushResult> {
+    return sender?.flush(options?.timeoutMs) ?? { accepted: 0, rejected: 0, waiting: held.length };
   }
 
   const analytics: Analytics = {
-    track(event: string, ...[properties, options]: [properties?: Properties, options?: CallOptions]) {
-      const name = readId(event);
-      return name === undefined ? '' : send('track', { event: name, properties: properties ?? {} }, options);
-    },
-    page: view('page'),
-    screen: view('screen'),
-    identify(
-      ...args:
-        [userId: string, traits?: Traits, options?: CallOptions] | [traits: Traits, options?: CallOptions]
-    ) {
-      const [user, ...rest] = (typeof args[0] === 'object' ? [undefined, ...args] : args) as [
-        user: string | undefined,
-        traits?: Traits,
-        options?: CallOptions,
-      ];
-      const [traits = {}, options] = rest;
-      if (user === undefined) return send('identify', { traits }, options);
+    track: toCall((event: string, properties: Properties = {}, options?: CallOptions) =>
+      send('track', { event: readId(event), properties }, options),
+    ),
+    page: toView('page'),
+    screen: toView('screen'),
+    identify: toCall((user: string | Traits, ...rest: [(Traits | CallOptions)?, CallOptions?]) => {
+      const isId = typeof user !== 'object';
+      const [traits = {}, options] = isId ? rest : [user, ...rest];
+      if (!isId) return send('identify', { traits: traits as Traits }, options);
       const userId = readId(user);
-      if (userId === undefined) return '';
       if (status !== 'denied') identity.setUserId(userId);
-      return send('identify', { userId, traits }, options);
-    },
-    group(group, traits, options) {
-      const groupId = readId(group);
-      return groupId === undefined ? '' : send('group', { groupId, traits: traits ?? {} }, options);
-    },
-    alias(user, previousId, options) {
-      const userId = readId(user);
-      if (userId === undefined) return '';
-      return send('alias', { userId, previousId: previousId ?? identity.anonymousId }, options);
-    },
+      return send('identify', { userId, traits: traits as Traits }, options);
+    }),
+    group: toCall((groupId: string, traits: Traits = {}, options?: CallOptions) =>
+      send('group', { groupId: readId(groupId), traits }, options),
+    ),
+    alias: toCall((userId: string, previousId = identity.anonymousId, options?: CallOptions) =>
+      send('alias', { userId: readId(userId), previousId }, options),
+    ),
     reset() {
-      try {
+      attempt(() => {
         identity.reset();
         session.reset();
-      } catch (error) {
-        fail(error);
-      }
+      });
     },
-    flush: (options) => flush(options?.timeoutMs),
+    flush,
     async shutdown(options) {
       isStopped = true;
-      const result = await flush(options?.timeoutMs);
+      const result = await flush(options);
       sender?.suspend();
-      try {
-        ports.onStop?.();
-        await outbox?.close();
-      } catch (error) {
-        fail(error);
-      }
+      attempt(() => ports.onStop?.());
+      await outbox?.close().catch(fail);
       return result;
     },
     onDelivery(listener) {
@@ -295,7 +264,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
         return status === 'denied' ? undefined : identity.userId;
       },
       get anonymousId() {
-        return status === 'denied' ? '' : identity.anonymousId;
+        return status === 'denied' || ports.isAnonymous ? '' : identity.anonymousId;
       },
       get sessionId() {
         return session.id;
@@ -305,8 +274,8 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
       get status() {
         return status;
       },
-      grant: () => decide('granted'),
-      deny: () => decide('denied'),
+      grant: decide('granted'),
+      deny: decide('denied'),
     },
   };
   setConsent(ports.initialConsent);
@@ -315,7 +284,19 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     get sender() {
       return status === 'granted' ? sender : undefined;
     },
-    takeReports,
+    takeReports(reports) {
+      outbox?.remove(reports.map(({ messageId }) => messageId)).catch(fail);
+      for (const report of reports) if (undecided.has(report.messageId)) tell(report);
+    },
+    setConsent,
     fail,
   };
+}
+
+/** An id or a name as a text. */
+function readId(value: unknown): string {
+  if (typeof value !== 'number' && (typeof value !== 'string' || value === '')) {
+    throw new Error('needs an id or a name');
+  }
+  return String(value);
 }

@@ -1,38 +1,53 @@
-import { ERRORS, type ErrorCode } from '@sluice/contracts';
+import { ERRORS } from '@sluice/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createBreaker, createBreakerMemory, readVerdict, waitAfter } from './retry-policy.js';
+import { createBreaker, createBreakerMemory, readVerdicts, waitAfter } from './retry-policy.js';
 
-const answered = (status: number, body: unknown, retryAfter: string | null = null) =>
-  readVerdict({
-    kind: 'answered',
-    status,
-    retryAfter,
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
+const IDS = ['a', 'b'];
 
-describe('readVerdict', () => {
-  it('takes the verdicts of each message from a 200 of the gateway', () => {
+const answered = (status: number, body: unknown) =>
+  readVerdicts(
+    {
+      kind: 'answered',
+      status,
+      retryAfter: null,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    },
+    IDS,
+  );
+
+describe('readVerdicts', () => {
+  it('takes the verdict of each message from a 200 of the gateway', () => {
     const rejected = [{ index: 1, messageId: 'b', code: 'unknown_type', field: '/type', message: 'no' }];
-    const body = { success: false, accepted: 1, rejected, durability: 'disk', watermark: null };
-    expect(answered(200, body)).toEqual({ kind: 'judged', durability: 'disk', rejected });
+    expect(
+      answered(200, { success: false, accepted: 1, rejected, durability: 'disk', watermark: null }),
+    ).toEqual([
+      { outcome: 'accepted', messageId: 'a', durability: 'disk' },
+      { outcome: 'rejected', messageId: 'b', code: 'unknown_type', field: '/type', message: 'no' },
+    ]);
   });
 
   it('decides every code of the table as the table says', () => {
     for (const [code, { status, retryable }] of Object.entries(ERRORS)) {
-      const verdict = answered(status, { code, message: 'text' }, '3');
-      expect([code, verdict.kind]).toEqual([code, retryable ? 'retry' : 'refused']);
-      if (verdict.kind === 'retry') expect(verdict.retryAfter).toBe('3');
+      if (code === 'receipt_not_found') continue;
+      const verdicts = answered(status, { code, message: 'text' });
+      if (retryable) expect([code, verdicts]).toEqual([code, undefined]);
+      else {
+        const rejection = { outcome: 'rejected', code, field: null, message: 'text' };
+        expect(verdicts).toEqual(IDS.map((messageId) => ({ ...rejection, messageId })));
+      }
     }
   });
 
-  it('tries again what a newer server calls retryable by a code it does not know', () => {
-    expect(answered(400, { code: 'some_new_code' as ErrorCode, retryable: true }).kind).toBe('retry');
+  it('takes no verdict from what a newer server calls retryable by a status it does not know', () => {
+    expect(answered(425, { code: 'some_new_code', retryable: true })).toBeUndefined();
   });
 
   it.each([
     [200, '<html>Please log in to the Wi-Fi</html>'],
     [200, ''],
+    [200, 'null'],
+    [200, '[]'],
     [204, ''],
     [302, '{"code":"not_found"}'],
     [404, 'Not Found'],
@@ -40,11 +55,11 @@ describe('readVerdict', () => {
     [502, '<html>Bad Gateway</html>'],
     [503, 'null'],
   ])('takes no verdict from a %i that is not the gateway’s own: %j', (status, body) => {
-    expect(answered(status, body).kind).toBe('retry');
+    expect(answered(status, body)).toBeUndefined();
   });
 
-  it('tries again what got no answer', () => {
-    expect(readVerdict({ kind: 'failed', reason: 'reset' }).kind).toBe('retry');
+  it('takes no verdict from no answer', () => {
+    expect(readVerdicts({ kind: 'failed', reason: 'reset' }, IDS)).toBeUndefined();
   });
 });
 

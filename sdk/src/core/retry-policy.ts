@@ -1,86 +1,71 @@
-import { RETRYABLE_CODES } from '@sluice/contracts/retryable';
+import { isRetryableStatus } from '@sluice/contracts/retryable';
 import type { Timers } from './timers.js';
 import type { TransportAnswer } from './transport.js';
+import type { DeliveryReport } from './types.js';
 
 const BASE_MS = 2_000;
 const MAX_WAIT_MS = 300_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
-export interface Rejection {
-  messageId: string | null;
+/** What the gateway says of a request, or of one message of it. */
+interface Fault {
+  messageId?: string | null;
   code: string;
-  field: string | null;
-  message: string;
+  field?: string | null;
+  message?: string;
 }
 
-/** What an answer means for the messages of its request. */
-export type Verdict =
-  /** Each message has its verdict: accepted, unless it is among the rejected. */
-  | { kind: 'judged'; durability: 'log' | 'disk'; rejected: readonly Rejection[] }
-  /** The request as a whole is refused, and would be again. */
-  | { kind: 'refused'; code: string; field: string | null; message: string }
-  /** Nothing is decided; `retryAfter` as the server sent it. */
-  | { kind: 'retry'; retryAfter: string | null; reason: string };
+type GatewayBody =
+  | (Partial<Fault> & {
+      success?: boolean;
+      durability?: 'log' | 'disk';
+      rejected?: Fault[];
+      retryable?: boolean;
+    })
+  | null;
 
 /**
- * Reads an answer. Only what the gateway itself says is a verdict: an answer without its JSON comes from something in
- * between (a proxy, a captive portal), whatever its status, and is tried again.
+ * The verdict of each message of a request; undefined when the answer decides nothing and the messages are to be sent
+ * again. Only what the gateway itself says is a verdict: an answer without its JSON comes from something in between (a
+ * proxy, a captive portal), whatever its status.
  */
-export function readVerdict(answer: TransportAnswer): Verdict {
-  if (answer.kind === 'failed') return { kind: 'retry', retryAfter: null, reason: answer.reason };
-  const { status, retryAfter } = answer;
-  const body = parseObject(answer.body);
-  if (status === 200 && typeof body['success'] === 'boolean') {
-    return {
-      kind: 'judged',
-      durability: body['durability'] === 'disk' ? 'disk' : 'log',
-      rejected: Array.isArray(body['rejected']) ? (body['rejected'] as Rejection[]) : [],
-    };
-  }
-  const { code, message, field, retryable } = body;
-  if (status < 400 || typeof code !== 'string' || retryable === true || isRetryable(code)) {
-    return { kind: 'retry', retryAfter, reason: `HTTP ${status}` };
-  }
-  return {
-    kind: 'refused',
-    code,
-    field: typeof field === 'string' ? field : null,
-    message: typeof message === 'string' ? message : code,
-  };
-}
-
-export function isRetryable(code: string): boolean {
-  return RETRYABLE_CODES.includes(code);
-}
-
-function parseObject(json: string): Record<string, unknown> {
+export function readVerdicts(
+  answer: TransportAnswer,
+  messageIds: readonly string[],
+): DeliveryReport[] | undefined {
+  if (answer.kind === 'failed') return undefined;
+  let body: GatewayBody;
   try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    body = JSON.parse(answer.body) as GatewayBody;
   } catch {
-    // Not the gateway's.
+    return undefined;
   }
-  return {};
+  const { status } = answer;
+  const isJudged = status === 200 && body?.success !== undefined;
+  const isRefused = status >= 400 && body?.code && !body.retryable && !isRetryableStatus(status);
+  if (!isJudged && !isRefused) return undefined;
+  return messageIds.map((messageId) => {
+    const fault = isJudged ? body?.rejected?.find((one) => one.messageId === messageId) : (body as Fault);
+    if (!fault) return { outcome: 'accepted', messageId, durability: body?.durability ?? 'log' };
+    const { code, field = null, message = code } = fault;
+    return { outcome: 'rejected', messageId, code, field, message };
+  });
 }
 
 /**
  * How long to wait after the nth failure in a row, milliseconds. What the server asks for, else exponential; in both the
- * jitter comes on top, over the whole width of the wait: clients spread out, and three waits never fall short of 14 s.
+ * jitter comes on top, in the latter over the whole width of the wait: clients spread out, and three waits never fall
+ * short of 14 s.
  */
 export function waitAfter(
   failures: number,
   retryAfter: string | null,
   { now, random }: { now: () => number; random: () => number },
 ): number {
-  const asked = readRetryAfter(retryAfter, now());
-  if (asked !== undefined) return asked + random() * Math.min(asked, 1_000);
+  const seconds = Number(retryAfter);
+  const askedMs = isNaN(seconds) ? Date.parse(retryAfter!) - now() : seconds * 1_000;
+  if (askedMs > 0) return Math.min(askedMs, MAX_RETRY_AFTER_MS) + random() * 1_000;
   return Math.min(BASE_MS * 2 ** (failures - 1), MAX_WAIT_MS) * (1 + random());
-}
-
-function readRetryAfter(retryAfter: string | null, nowMs: number): number | undefined {
-  if (!retryAfter) return undefined;
-  const ms = /^\s*\d+\s*$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - nowMs;
-  return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : undefined;
 }
 
 /** Failures in a row, and until when nobody is to send. */
@@ -102,25 +87,23 @@ export interface Breaker {
   succeed(): void;
 }
 
-const CLOSED: BreakerState = { failures: 0, openUntilMs: 0 };
+export const CLOSED: BreakerState = { failures: 0, openUntilMs: 0 };
 
 /** Opens with the first failure, lets one request try when the wait is over, and closes with the first answer. */
 export function createBreaker(
-  timers: Pick<Timers, 'now'>,
+  { now }: Pick<Timers, 'now'>,
   random: () => number,
   store: BreakerStore = createBreakerMemory(),
 ): Breaker {
   return {
     waitMs() {
-      const { openUntilMs } = store.read();
-      const waitMs = openUntilMs - timers.now();
+      const waitMs = store.read().openUntilMs - now();
       // A clock that was set back must not keep the breaker open.
-      return waitMs > 2 * MAX_RETRY_AFTER_MS ? 0 : Math.max(0, waitMs);
+      return waitMs > 0 && waitMs < 2 * MAX_RETRY_AFTER_MS ? waitMs : 0;
     },
     fail(retryAfter) {
       const failures = store.read().failures + 1;
-      const waitMs = waitAfter(failures, retryAfter, { now: () => timers.now(), random });
-      store.write({ failures, openUntilMs: timers.now() + waitMs });
+      store.write({ failures, openUntilMs: now() + waitAfter(failures, retryAfter, { now, random }) });
     },
     succeed() {
       if (store.read().failures > 0) store.write(CLOSED);

@@ -158,18 +158,6 @@ describe('createSender', () => {
     ]);
   });
 
-  it('keeps a message that was rejected for now', async () => {
-    const { timers, requests, reports, track } = setUp(({ ids, atMs }) =>
-      atMs > 1_000
-        ? ACCEPTED
-        : answer(200, { success: false, rejected: [{ messageId: ids[0], code: 'internal_error' }] }),
-    );
-    const [first] = track(2);
-    await timers.pass(10_000);
-    expect(requests.map(({ ids }) => ids.length)).toEqual([2, 1]);
-    expect(reports.map(({ messageId }) => messageId)[1]).toBe(first);
-  });
-
   it('reports every message of a request that is refused for good', async () => {
     const { timers, requests, reports, outbox, track } = setUp(() =>
       answer(401, { code: 'project_not_found', message: 'unknown key' }),

@@ -1,5 +1,5 @@
 import type { Outbox, StoredMessage } from './outbox.js';
-import { isRetryable, readVerdict, type Breaker } from './retry-policy.js';
+import { readVerdicts, type Breaker } from './retry-policy.js';
 import type { Timers } from './timers.js';
 import type { Transport } from './transport.js';
 import type { DeliveryReport, FlushResult } from './types.js';
@@ -20,7 +20,7 @@ export interface SenderOptions {
   /** How long a message counts as in the air when its sender is heard of no more. */
   leaseMs: number;
   /** Runs work while nobody else sends from the same outbox. Default: at once. */
-  exclusive?: (work: () => Promise<void>) => Promise<void>;
+  exclusive?: (work: () => Promise<void>) => Promise<unknown>;
   isOnline?: () => boolean;
   onReports: (reports: DeliveryReport[]) => void;
   onError: (error: unknown) => void;
@@ -52,19 +52,22 @@ const OFFLINE_PROBE_MS = 60_000;
 const FLUSH_TIMEOUT_MS = 10_000;
 
 export function createSender(options: SenderOptions): Sender {
-  const { outbox, transport, timers, breaker, flushAt, leaseMs, timeoutMs, onError } = options;
-  const exclusive = options.exclusive ?? ((work: () => Promise<void>) => work());
+  const { outbox, transport, timers, breaker, flushAt, flushIntervalMs, leaseMs, timeoutMs, onError } =
+    options;
+  const { now } = timers;
+  const { exclusive = (work: () => Promise<void>) => work() } = options;
+  const total = { accepted: 0, rejected: 0, dropped: 0 };
   let timer: unknown;
   let dueMs = Infinity;
   let gathered = 0;
   let draining: Promise<void> | undefined;
   let isSuspended = false;
-  let accepted = 0;
-  let rejected = 0;
   let offlineUntilMs = 0;
+  /** A turn that was let go while its request was in the air must not go on beside the next. */
+  let turns = 0;
 
   function schedule(delayMs: number): void {
-    const atMs = timers.now() + delayMs;
+    const atMs = now() + delayMs;
     if (isSuspended || atMs >= dueMs) return;
     timers.clear(timer);
     dueMs = atMs;
@@ -76,10 +79,9 @@ export function createSender(options: SenderOptions): Sender {
 
   /** Milliseconds until something may be sent. Offline is believed for a while only: browsers err. */
   function waitMs(): number {
-    const nowMs = timers.now();
-    if (options.isOnline?.() !== false) offlineUntilMs = 0;
-    else offlineUntilMs ||= nowMs + OFFLINE_PROBE_MS;
-    return Math.max(breaker.waitMs(), offlineUntilMs - nowMs, 0);
+    if (options.isOnline?.() === false) offlineUntilMs ||= now() + OFFLINE_PROBE_MS;
+    else offlineUntilMs = 0;
+    return Math.max(breaker.waitMs(), offlineUntilMs - now(), 0);
   }
 
   function drain(): Promise<void> {
@@ -89,101 +91,74 @@ export function createSender(options: SenderOptions): Sender {
 
   async function drainOnce(): Promise<void> {
     gathered = 0;
-    if (waitMs() === 0) {
+    const turn = ++turns;
+    const mayGoOn = (): boolean => turn === turns && !isSuspended && waitMs() === 0;
+    if (mayGoOn()) {
       await exclusive(async () => {
-        while (!isSuspended && waitMs() === 0 && (await sendBatch()));
+        while (mayGoOn()) {
+          const limit = { messages: flushAt, bytes: options.maxBatchBytes };
+          if (!(await send(await outbox.lease(limit, now() + leaseMs)))) return;
+        }
       });
     }
-    if (outbox.size > 0) schedule(waitMs() || (gathered > 0 ? options.flushIntervalMs : LOOK_AGAIN_MS));
+    if (outbox.size > 0) schedule(waitMs() || (gathered > 0 ? flushIntervalMs : LOOK_AGAIN_MS));
   }
 
   /** True when it makes sense to go on with the next batch. */
-  async function sendBatch(): Promise<boolean> {
-    const limit = { messages: flushAt, bytes: options.maxBatchBytes };
-    const messages = await outbox.lease(limit, timers.now() + leaseMs);
-    return messages.length > 0 && (await send(messages));
-  }
-
-  async function send(messages: readonly StoredMessage[]): Promise<boolean> {
-    const batch = messages.map(({ json }) => json).join();
-    const body = `{"batch":[${batch}],"sentAt":"${new Date(timers.now()).toISOString()}","writeKey":${JSON.stringify(options.writeKey)}}`;
-    const verdict = readVerdict(await transport(body, { timeoutMs }));
+  async function send(messages: readonly StoredMessage[], mayEnd = false): Promise<boolean> {
+    if (messages.length === 0) return false;
+    const body = `{"batch":[${messages.map(({ json }) => json).join()}],"sentAt":"${new Date(now()).toISOString()}","writeKey":${JSON.stringify(options.writeKey)}}`;
+    const answer = await transport(body, { timeoutMs, keepalive: mayEnd });
     const ids = messages.map(({ messageId }) => messageId);
-    if (verdict.kind === 'retry') {
+    const reports = readVerdicts(answer, ids);
+    if (reports === undefined) {
       // A page on its way out hears of requests that end with it, not of how they ended.
       if (isSuspended) return false;
-      breaker.fail(verdict.retryAfter);
+      const isAnswered = answer.kind === 'answered';
+      breaker.fail(isAnswered ? answer.retryAfter : null);
       await outbox.release(ids);
-      onError(new Error(`not sent: ${verdict.reason}`));
+      onError(new Error(`not sent: ${isAnswered ? answer.status : answer.reason}`));
       return false;
     }
     breaker.succeed();
-    const kept: string[] = [];
-    const reports: DeliveryReport[] = [];
-    if (verdict.kind === 'refused') {
-      const { code, field, message } = verdict;
-      for (const messageId of ids) reports.push({ outcome: 'rejected', messageId, code, field, message });
-    } else {
-      const faults = new Map(verdict.rejected.map((rejection) => [rejection.messageId, rejection]));
-      for (const messageId of ids) {
-        const fault = faults.get(messageId);
-        if (fault === undefined)
-          reports.push({ outcome: 'accepted', messageId, durability: verdict.durability });
-        else if (isRetryable(fault.code)) kept.push(messageId);
-        else {
-          const { code, field, message } = fault;
-          reports.push({ outcome: 'rejected', messageId, code, field, message });
-        }
-      }
-    }
-    for (const { outcome } of reports) {
-      if (outcome === 'accepted') accepted++;
-      else rejected++;
-    }
-    await outbox.remove(reports.map(({ messageId }) => messageId));
+    for (const { outcome } of reports) total[outcome]++;
+    await outbox.remove(ids);
     options.onReports(reports);
-    if (kept.length === 0) return true;
-    breaker.fail(null);
-    await outbox.release(kept);
-    return false;
+    return true;
+  }
+
+  function pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => timers.set(resolve, delayMs));
   }
 
   async function drainUntil(deadlineMs: number): Promise<void> {
     await outbox.settled();
     for (;;) {
-      if (draining !== undefined) await draining;
+      await draining;
       await drain();
       const wait = waitMs();
-      if (isSuspended || outbox.size === 0 || wait === 0 || timers.now() + wait > deadlineMs) return;
-      await new Promise<void>((resolve) => timers.set(resolve, wait));
+      if (isSuspended || outbox.size === 0 || wait === 0 || now() + wait > deadlineMs) return;
+      await pause(wait);
     }
   }
 
   return {
     wake() {
-      schedule(++gathered < flushAt ? options.flushIntervalMs : 0);
+      schedule(++gathered < flushAt ? flushIntervalMs : 0);
     },
-
     sendNow(bytes) {
-      if (waitMs() > 0 || outbox.leaseNow === undefined) return;
-      const limit = { messages: Infinity, bytes };
-      const messages = outbox.leaseNow(limit, timers.now() + leaseMs);
-      if (messages.length > 0) send(messages).catch(onError);
+      if (waitMs() > 0 || !outbox.leaseNow) return;
+      send(outbox.leaseNow({ messages: Infinity, bytes }, now() + leaseMs), true).catch(onError);
     },
-
     async flush(limitMs = FLUSH_TIMEOUT_MS) {
-      const before = { accepted, rejected };
-      let timeout: unknown;
-      const tooLate = new Promise<void>((resolve) => (timeout = timers.set(resolve, limitMs)));
-      await Promise.race([drainUntil(timers.now() + limitMs).catch(onError), tooLate]);
-      timers.clear(timeout);
+      const { accepted, rejected } = total;
+      await Promise.race([drainUntil(now() + limitMs).catch(onError), pause(limitMs)]);
       return {
-        accepted: accepted - before.accepted,
-        rejected: rejected - before.rejected,
+        accepted: total.accepted - accepted,
+        rejected: total.rejected - rejected,
         waiting: outbox.size,
       };
     },
-
     suspend() {
       isSuspended = true;
       timers.clear(timer);
@@ -191,7 +166,7 @@ export function createSender(options: SenderOptions): Sender {
     },
     resume() {
       isSuspended = false;
-      schedule(options.flushIntervalMs);
+      schedule(flushIntervalMs);
     },
   };
 }

@@ -6,19 +6,26 @@ export function createUuidV7Source(now: () => number): () => string {
   let lastMs = 0;
   let counter = 0;
   return () => {
-    const random = crypto.getRandomValues(new Uint8Array(10));
+    const [a, b, c] = crypto.getRandomValues(new Uint32Array(3)) as unknown as [number, number, number];
     const ms = now();
     if (ms > lastMs) {
       lastMs = ms;
-      // Room for a thousand ids more in this millisecond, even from the highest start.
-      counter = (random[8]! << 2) | (random[9]! & 3);
+      // Room for three thousand ids more in this millisecond, even from the highest start.
+      counter = c >>> 22;
     } else if (++counter > 0xfff) {
       lastMs++;
       counter = 0;
     }
-    let hex = lastMs.toString(16).padStart(12, '0') + (0x7000 | counter).toString(16);
-    random[0] = 0x80 | (random[0]! & 0x3f);
-    for (let i = 0; i < 8; i++) hex += (0x100 | random[i]!).toString(16).slice(1);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    const hex = [
+      hexOf(lastMs, 12),
+      hexOf(0x7000 + counter, 4),
+      hexOf(0x80000000 + (a >>> 2), 8),
+      hexOf(b, 8),
+    ];
+    return hex.join('').replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   };
+}
+
+function hexOf(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
 }
