@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { redactUrl } from '../core/redaction.js';
 import { describeError, redactText } from './errors.js';
 
 describe('describeError', () => {
@@ -55,9 +56,11 @@ describe('describeError', () => {
 });
 
 describe('redactText', () => {
-  it('redacts each address and nothing else', () => {
-    expect(
-      redactText('at f (https://a.example/x.js?token=1:2:3) of "http://b.example/"', (url) => `<${url}>`),
-    ).toBe('at f (<https://a.example/x.js?token=1:2:3>) of "<http://b.example/>"');
+  it('takes secrets out of the addresses in a text, and out of its words, and keeps its lines', () => {
+    const text =
+      'No user ada@example.com\n  at f (https://a.example/x.js?token=abc)\n  at https://b.example/y.js:2:3';
+    expect(redactText(text, redactUrl)).toBe(
+      'No user [redacted]\n  at f (https://a.example/x.js?token=[redacted]\n  at https://b.example/y.js:2:3',
+    );
   });
 });

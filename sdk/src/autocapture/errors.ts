@@ -19,7 +19,7 @@ export interface CaughtError {
 
 /**
  * Sends `Error Occurred` with `kind`, `name`, `message`, `source`, `line`, `column` and `stack` for errors that nobody
- * caught and promises whose rejection nobody handled. Addresses within the texts are redacted.
+ * caught and promises whose rejection nobody handled. What looks like a secret in the texts is redacted.
  */
 export function errors({ maxPerLoad = 10 }: ErrorsOptions = {}): CaptureModule {
   return (host) => {
@@ -80,7 +80,7 @@ function textOf(thrown: unknown): string {
     : String(thrown);
 }
 
-/** A text with every address in it redacted. */
+/** A text with every address, and every other word that looks like a secret, redacted. */
 export function redactText(text: string, redactUrl: (url: string) => string): string {
-  return text.replace(/\bhttps?:\/\/[^\s"'<>()]+/g, redactUrl);
+  return text.replace(/\S+/g, redactUrl);
 }
