@@ -160,7 +160,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
       userId: identity.userId,
       ...ids,
       ...fields,
-      context: { ...ports.readContext(), ...context, sessionId: session.touch(atMs) },
+      context: { ...ports.readContext(), sessionId: session.touch(atMs), ...context },
     };
     if (settings.redact) message = settings.redact(message);
     if (!message) return '';
