@@ -34,7 +34,7 @@ export default tseslint.config(
     rules: { 'no-console': 'off' },
   },
   {
-    files: ['examples/**/*.js'],
+    files: ['examples/**/*.js', 'sdk/src/script/stub.js'],
     languageOptions: { globals: globals.browser },
   },
 );

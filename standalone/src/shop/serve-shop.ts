@@ -32,7 +32,9 @@ function sendFile(file: SiteFile, request: FastifyRequest, reply: FastifyReply):
     .header('content-type', contentType)
     .header('cache-control', 'no-cache')
     .header('etag', etag)
-    .header('accept-ranges', 'bytes');
+    .header('accept-ranges', 'bytes')
+    // Within a site, who led to a page is told, as everywhere on the web.
+    .header('referrer-policy', 'strict-origin-when-cross-origin');
   if (request.headers['if-none-match'] === etag) return reply.status(304).send();
   // Browsers ask for parts of a film to move within it.
   const range = readByteRange(request.headers.range, bytes.length);

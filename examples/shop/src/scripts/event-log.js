@@ -1,9 +1,9 @@
 /**
  * The panel that shows each event of this visit and what became of it. The SDK hands every message to `redact` before it is
- * stored and tells of its end by `onDelivery`: `analytics.js` passes both on as DOM events.
+ * stored and tells of its end by `onDelivery`: `snippet.js` keeps both as news for this panel.
  */
 const STORED_AS = 'millrace-event-log';
-const LENGTH = 40;
+const LENGTH = 200;
 const OUTCOMES = {
   waiting: 'waiting in the outbox',
   accepted: 'accepted: durable on the server',
@@ -33,8 +33,15 @@ export function startEventLog() {
     panel.querySelector('[data-count]').textContent = String(entries.length);
     list.replaceChildren(...entries.toReversed().map(createItem));
   };
-  addEventListener('event-log-changed', show);
-  show();
+  const hear = () => {
+    for (const { message, delivery } of window.shop.news.splice(0)) {
+      if (message !== undefined) noteMessage(message);
+      if (delivery !== undefined) noteDelivery(delivery);
+    }
+    show();
+  };
+  addEventListener('sluice-news', hear);
+  hear();
 }
 
 function createItem({ name, detail, outcome, at }) {
@@ -63,11 +70,10 @@ function readEntries() {
 
 function writeEntries(entries) {
   sessionStorage.setItem(STORED_AS, JSON.stringify(entries.slice(-LENGTH)));
-  dispatchEvent(new Event('event-log-changed'));
 }
 
 /** Notes a message that was made, as the SDK will send it. */
-export function noteMessage({ messageId, type, event, properties = {}, timestamp, context }) {
+function noteMessage({ messageId, type, event, properties = {}, timestamp, context }) {
   const words = Object.entries(properties)
     .filter(([, value]) => typeof value !== 'object')
     .map(([key, value]) => `${key} ${value}`);
@@ -84,6 +90,6 @@ export function noteMessage({ messageId, type, event, properties = {}, timestamp
 }
 
 /** Notes what became of a message. */
-export function noteDelivery({ messageId, outcome }) {
+function noteDelivery({ messageId, outcome }) {
   writeEntries(readEntries().map((entry) => (entry.id === messageId ? { ...entry, outcome } : entry)));
 }
