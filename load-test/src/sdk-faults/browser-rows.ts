@@ -36,7 +36,7 @@ const BURST_REPETITIONS = 5;
 const PEER_BURST_WAIT_MS = 9_000;
 const OUTAGE_MS = 12_000;
 /** After an outage an SDK has so long for its own retries, before the return visit. */
-const RECOVERY_MS = 45_000;
+const RECOVERY_MS = 30_000;
 /** A page that goes on or is closed gets so long for what it could still send. */
 const AFTERMATH_MS = 3_000;
 /** Between the last event and what ends the page: whoever stores later than in the call gets a chance to. */
