@@ -32,7 +32,7 @@ const MANY_EVENTS = 200;
 const MANY_PAD_BYTES = 1_000;
 const BURST_EVENTS = 500;
 /** Of Sluice each repetition counts in full; peers run into their own limits, so only their first one does. */
-const BURST_REPETITIONS = 5;
+const BURST_REPETITIONS = 10;
 const PEER_BURST_WAIT_MS = 9_000;
 const OUTAGE_MS = 12_000;
 /** After an outage an SDK has so long for its own retries, before the return visit. */
