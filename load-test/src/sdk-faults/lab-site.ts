@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { wait } from '../client/wait.js';
+import { ENTRY_SCRIPT, type PageScripts } from './subject.js';
 
 /** A web site whose pages have an SDK. Its origin is another than the collector's, as in life. */
 export interface LabSite {
@@ -14,19 +15,19 @@ export interface LabSite {
 }
 
 export interface LabSiteOptions {
-  script: string;
+  scripts: PageScripts;
   /** What pages start their SDK with. */
   settings: { url: string; host: string; writeKey: string; run: string; event: string };
 }
 
 const COLD_PAGE_FIRST_BYTE_MS = 150;
 
-export async function startLabSite({ script, settings }: LabSiteOptions): Promise<LabSite> {
+export async function startLabSite({ scripts, settings }: LabSiteOptions): Promise<LabSite> {
   function pageOf(more: string): string {
     return `<!doctype html><meta charset="utf-8"><title>A shop</title><h1>A shop</h1>
 <script>window.labSettings = ${JSON.stringify(settings)};</script>
-<script src="/sdk.js"></script>
-<script>lab.start();${more}</script>`;
+<script type="module" src="/scripts/${ENTRY_SCRIPT}"></script>
+<script type="module">lab.start();${more}</script>`;
   }
 
   const server = createServer((request, response) => {
@@ -34,10 +35,14 @@ export async function startLabSite({ script, settings }: LabSiteOptions): Promis
     const html = (text: string): void => {
       response.writeHead(200, { 'content-type': 'text/html', 'cache-control': 'no-store' }).end(text);
     };
+    const script = scripts.get(pathname.replace('/scripts/', ''));
+    if (script !== undefined) {
+      response
+        .writeHead(200, { 'content-type': 'text/javascript', 'cache-control': 'max-age=3600' })
+        .end(script);
+      return;
+    }
     switch (pathname) {
-      case '/sdk.js':
-        response.writeHead(200, { 'content-type': 'text/javascript' }).end(script);
-        return;
       case '/page':
         html(pageOf(''));
         return;

@@ -6,7 +6,7 @@ import { startFaultProxy, type FaultProxy } from './fault-proxy.js';
 import { startLabBrowser, type LabBrowser } from './lab-browser.js';
 import { startLabSite, type LabSite } from './lab-site.js';
 import { SLUICE } from './row.js';
-import type { Subject } from './subject.js';
+import type { PageScripts, Subject } from './subject.js';
 
 /** A browser, a site with one SDK in it, and the network to the SDK's server: all new, for one row. */
 export interface Lab {
@@ -55,13 +55,13 @@ const POLL_MS = 20;
 export interface LabOptions {
   subject: Subject;
   /** Of the subject's pages. */
-  script: string;
+  scripts: PageScripts;
   /** Chromium's. */
   executable: string;
   signal: AbortSignal;
 }
 
-export async function openLab({ subject, script, executable, signal }: LabOptions): Promise<Lab> {
+export async function openLab({ subject, scripts, executable, signal }: LabOptions): Promise<Lab> {
   const run = randomBytes(5).toString('hex');
   const event = `Lab ${run}`;
   const isSluice = subject.name === SLUICE;
@@ -74,7 +74,7 @@ export async function openLab({ subject, script, executable, signal }: LabOption
     const proxy = await startFaultProxy({ upstream: subject.startUpstream(), delayMs: ANSWER_DELAY_MS });
     closers.push(() => proxy.close());
     const site = await startLabSite({
-      script,
+      scripts,
       settings: { url: proxy.url, host: proxy.host, writeKey: subject.writeKey, run, event },
     });
     closers.push(() => site.close());

@@ -38,13 +38,13 @@ export async function runBrowserFaults(options: BrowserFaultOptions): Promise<Ro
   const rows: Row[] = [];
   try {
     for (const subject of options.subjects) {
-      const script = await bundlePage(subject);
+      const scripts = await bundlePage(subject);
       for (const faultRow of wanted) {
         options.onProgress(`${subject.name}: ${faultRow.title}`);
         const rounds: Row[] = [];
         for (let round = 0; round < (options.rounds ?? 1); round++) {
           signal.throwIfAborted();
-          const lab = await openLab({ subject, script, executable: options.executable, signal });
+          const lab = await openLab({ subject, scripts, executable: options.executable, signal });
           try {
             const row = await runRow(lab, faultRow, api);
             if (lab.isSluice && isWrong(row)) options.onTrace?.(await traceOf(lab, row));

@@ -1,4 +1,5 @@
 import { build } from 'esbuild';
+import { basename } from 'node:path';
 import type { Upstream } from './fault-proxy.js';
 
 /** An SDK under test, as an application has it in its pages. */
@@ -18,6 +19,11 @@ export interface Subject {
   startUpstream(): Upstream;
 }
 
+export type PageScripts = ReadonlyMap<string, string>;
+
+/** What the page itself asks for: as esbuild calls the output of an entry that is given as text. */
+export const ENTRY_SCRIPT = 'stdin.js';
+
 /** What every page offers the lab beside the SDK. */
 const PAGE_HARNESS = `
 import * as subject from 'lab:subject';
@@ -34,7 +40,7 @@ const propertiesOf = (label, padBytes) => {
 };
 
 window.lab = {
-  ready: Promise.resolve().then(() => lab.started),
+  get ready() { return lab.started; },
   start() { lab.started = subject.start(window.labSettings); },
   /** One event that is not counted. */
   trackOne(label) { subject.track('Lab aside', propertiesOf(label, 0)); },
@@ -58,8 +64,8 @@ window.lab = {
 };
 `;
 
-/** The script of a subject's pages. */
-export async function bundlePage(subject: Subject): Promise<string> {
+/** The scripts of a subject's pages, by name: what an application's bundler makes, with what is loaded later apart. */
+export async function bundlePage(subject: Subject): Promise<PageScripts> {
   const result = await build({
     stdin: { contents: PAGE_HARNESS, resolveDir: subject.resolveDir, loader: 'js' },
     plugins: [
@@ -78,12 +84,14 @@ export async function bundlePage(subject: Subject): Promise<string> {
     conditions: subject.conditions ?? [],
     bundle: true,
     minify: true,
-    format: 'iife',
+    format: 'esm',
+    splitting: true,
+    outdir: 'scripts',
     platform: 'browser',
     target: 'es2022',
     define: { 'process.env.NODE_ENV': '"production"' },
     write: false,
     logLevel: 'silent',
   });
-  return result.outputFiles[0]?.text ?? '';
+  return new Map(result.outputFiles.map(({ path, text }) => [basename(path), text]));
 }
