@@ -12,7 +12,24 @@ const common = {
 } satisfies Options;
 
 export default defineConfig([
-  { ...common, entry: { index: 'src/browser/index.ts' }, format: 'esm', platform: 'browser' },
+  {
+    ...common,
+    entry: {
+      index: 'src/browser/index.ts',
+      autocapture: 'src/autocapture/index.ts',
+      react: 'src/react/index.ts',
+    },
+    format: 'esm',
+    platform: 'browser',
+  },
+  {
+    ...common,
+    entry: { sluice: 'src/script/index.ts' },
+    format: 'iife',
+    platform: 'browser',
+    minify: true,
+    outExtension: () => ({ js: '.js' }),
+  },
   {
     ...common,
     entry: { node: 'src/node/index.ts' },
