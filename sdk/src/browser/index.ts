@@ -133,10 +133,8 @@ function start(given: BrowserSettings): BrowserAnalytics {
       }, fail);
       return sender;
     },
-    onStop() {
-      ending.abort();
-      channel?.close();
-    },
+    onShutdown: () => ending.abort(),
+    onStop: () => channel?.close(),
   });
 
   function fail(error: unknown): void {
@@ -164,10 +162,6 @@ function start(given: BrowserSettings): BrowserAnalytics {
       sender.resume();
     }
   }
-  for (const type of ['visibilitychange', 'pagehide', 'freeze', 'resume', 'pageshow', 'online']) {
-    addEventListener(type, follow, { capture: true, signal: ending.signal });
-  }
-
   const analytics = Object.defineProperty(core.analytics, 'outbox', {
     get: () => store?.kind ?? 'memory',
   }) as BrowserAnalytics;
@@ -178,6 +172,10 @@ function start(given: BrowserSettings): BrowserAnalytics {
     } catch (error) {
       fail(error);
     }
+  }
+  // After the modules, so that what they tell of the end of a page goes with the rest.
+  for (const type of ['visibilitychange', 'pagehide', 'freeze', 'resume', 'pageshow', 'online']) {
+    addEventListener(type, follow, { capture: true, signal: ending.signal });
   }
   return analytics;
 }
