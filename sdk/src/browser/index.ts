@@ -127,10 +127,8 @@ function start(settings: Settings): BrowserAnalytics {
       }, fail);
       return sender;
     },
-    onStop() {
-      ending.abort();
-      tabs?.leave();
-    },
+    onShutdown: () => ending.abort(),
+    onStop: () => tabs?.leave(),
   });
 
   /**
@@ -152,18 +150,19 @@ function start(settings: Settings): BrowserAnalytics {
       sender.resume();
     }
   }
-  for (const type of ['visibilitychange', 'pagehide', 'freeze', 'resume', 'pageshow', 'online']) {
-    addEventListener(type, follow, { capture: true, signal: ending.signal });
-  }
-
-  const { analytics, attempt } = core;
+  const { attempt } = core;
+  const analytics = Object.defineProperty(core.analytics, 'outbox', {
+    get: () => store?.kind ?? 'memory',
+  }) as BrowserAnalytics;
   for (const module of settings.capture ?? []) {
     const stop = attempt(() => module({ analytics, redactUrl }));
     if (stop) ending.signal.addEventListener('abort', stop);
   }
-  return Object.defineProperty(analytics, 'outbox', {
-    get: () => store?.kind ?? 'memory',
-  }) as BrowserAnalytics;
+  // After the modules, so that what they tell of the end of a page goes with the rest.
+  for (const type of ['visibilitychange', 'pagehide', 'freeze', 'resume', 'pageshow', 'online']) {
+    addEventListener(type, follow, { capture: true, signal: ending.signal });
+  }
+  return analytics;
 }
 
 function startInert(settings: Settings, reason: unknown): BrowserAnalytics {

@@ -64,6 +64,8 @@ export interface CorePorts {
   onConsent?(status: ConsentStatus): void;
   /** Consent is withdrawn: what earlier pages or processes left goes, too. */
   onPurge?(): void;
+  /** First step of a shutdown: what is called within it still counts. */
+  onShutdown?(): void;
   /** Last step of a shutdown. */
   onStop?(): void;
 }
@@ -247,6 +249,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     },
     flush,
     async shutdown(options) {
+      attempt(() => ports.onShutdown?.());
       isStopped = true;
       const result = await flush(options);
       sender?.suspend();
