@@ -1,3 +1,5 @@
+'use client';
+
 export { NextPageViews, type NextPageViewsProps } from './next-page-views.js';
 export { SluiceProvider, type SluiceProviderProps } from './provider.js';
 export { useAnalytics } from './use-analytics.js';
