@@ -1,3 +1,5 @@
 import { build } from '../tsup.base.js';
 
-export default build(['src/index.ts']);
+export default build([], {
+  entry: { index: 'src/index.ts', retryable: 'src/retryable/index.ts', sessions: 'src/sessions/index.ts' },
+});

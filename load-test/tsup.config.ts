@@ -10,6 +10,7 @@ export default build([], {
     'verify-delivery': 'src/commands/verify-delivery.ts',
     'verify-clients': 'src/commands/verify-clients.ts',
     'verify-faults': 'src/commands/verify-faults.ts',
+    'verify-sdk-faults': 'src/commands/verify-sdk-faults.ts',
     bench: 'src/commands/bench.ts',
   },
 });

@@ -10,6 +10,7 @@ const COMMANDS = {
   'verify-delivery': 'load-test/dist/verify-delivery.js',
   'verify-clients': 'load-test/dist/verify-clients.js',
   'verify-faults': 'load-test/dist/verify-faults.js',
+  'verify-sdk-faults': 'load-test/dist/verify-sdk-faults.js',
   bench: 'load-test/dist/bench.js',
 };
 

@@ -1,11 +1,12 @@
 import { createBodyScanner } from '@sluice/body-scan';
 import { findElements } from '@sluice/contracts';
+import type { LocalDayOf } from '@sluice/contracts/sessions';
 import type { EventLog, LogConsumer, RecordBatch } from '@sluice/event-log';
 import { createProjectStore, type Logger, type ProjectSettings } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { Registry } from 'prom-client';
 import { createCircumstancesReader } from './enrich/circumstances.js';
-import { createLocalDays, type LocalDayOf } from './enrich/local-day.js';
+import { createLocalDays } from './enrich/local-day.js';
 import { locateNowhere, openGeography } from './enrich/geography.js';
 import { createUserAgentReader } from './enrich/user-agent.js';
 import { completeThroughOf, startCompletenessKeeper } from './land/completeness.js';

@@ -3,10 +3,11 @@ import { alignedLines, numberText } from '../shapes/text.js';
 import { runCommand, type CommandContext } from './run-command.js';
 
 interface Flags {
+  peers?: boolean;
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end', 'sdk-size'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -14,17 +15,26 @@ const program = new Command('bench')
     'Measures one part of the way of an event on this machine:\n' +
       '  gateway     validated and durably logged events a second, beside a server that only parses\n' +
       '  landing     rows a second from the log to Postgres and ClickHouse, beside plain COPY\n' +
-      '  end-to-end  events a second that are accepted and become queryable as fast as they come',
+      '  end-to-end  events a second that are accepted and become queryable as fast as they come\n' +
+      '  sdk-size    bytes of the browser SDK and of each autocapture module',
   )
-  .addArgument(new Argument('<part>', 'what to measure').choices(PARTS));
+  .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
+  .option(
+    '--peers',
+    'sdk-size: other trackers, too; those that are missing are installed from npm, into .cache',
+  );
 
-await runCommand<Flags>(program, async (_flags, context, args) => {
-  const { ok, result } = await measure(args[0] as Part, context);
+await runCommand<Flags>(program, async (flags, context, args) => {
+  const { ok, result } = await measure(args[0] as Part, flags, context);
   return { ok, json: result, text: textOf(result) };
 });
 
 /** Loaded when it is asked for: each part brings in services and engines of its own. */
-async function measure(part: Part, context: CommandContext): Promise<{ ok: boolean; result: object }> {
+async function measure(
+  part: Part,
+  flags: Flags,
+  context: CommandContext,
+): Promise<{ ok: boolean; result: object }> {
   switch (part) {
     case 'gateway': {
       const { benchGateway } = await import('../bench/gateway.js');
@@ -42,6 +52,11 @@ async function measure(part: Part, context: CommandContext): Promise<{ ok: boole
         onTrial: (text) => context.tell(text),
       });
       return { ok: result.lost === 0 && result.duplicated === 0 && result.eventsPerSecond > 0, result };
+    }
+    case 'sdk-size': {
+      const { benchSdkSize } = await import('../bench/sdk-size.js');
+      const result = await benchSdkSize({ withPeers: flags.peers === true });
+      return { ok: result.exceeded.length === 0, result };
     }
   }
 }

@@ -1,3 +1,4 @@
+import { campaignKey } from '@sluice/contracts/sessions';
 import { objectAt, textAt, type JsonObject } from '../decode/json.js';
 
 /** Where a visit came from. */
@@ -103,10 +104,7 @@ export function readAcquisition({ url, search: given, referrer, campaign = {} }:
 
 /** Name of the campaign that a message came by, for telling sessions apart; undefined when it came by none. */
 export function campaignOf(acquisition: Acquisition): string | undefined {
-  const { utmSource = '', utmMedium = '', utmCampaign = '' } = acquisition;
-  return utmSource + utmMedium + utmCampaign === ''
-    ? undefined
-    : `${utmSource}|${utmMedium}|${utmCampaign}`.slice(0, 200);
+  return campaignKey(acquisition.utmSource, acquisition.utmMedium, acquisition.utmCampaign);
 }
 
 function searchOf(url: string): string {

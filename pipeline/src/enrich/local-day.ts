@@ -1,5 +1,4 @@
-/** The number of the day that an instant lies in, by the clocks of a place. */
-export type LocalDayOf = (ms: number) => number;
+import type { LocalDayOf } from '@sluice/contracts/sessions';
 
 const DAY_MS = 86_400_000;
 /** Zones move their clocks at whole quarter-hours (UTC), so an offset holds for a quarter of an hour. */

@@ -1,14 +1,8 @@
+import { INACTIVITY_MS } from '@sluice/contracts/sessions';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLocalDays } from './local-day.js';
-import {
-  fromStored,
-  INACTIVITY_MS,
-  stepSession,
-  toStored,
-  type Session,
-  type SessionEvent,
-} from './sessions.js';
+import { fromStored, stepSession, toStored, type Session, type SessionEvent } from './sessions.js';
 
 const MINUTE_MS = 60_000;
 const dayOf = createLocalDays('Europe/Berlin');

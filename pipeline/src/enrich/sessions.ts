@@ -1,12 +1,13 @@
-import type { LocalDayOf } from './local-day.js';
+import {
+  continuesSession,
+  INACTIVITY_MS,
+  type LocalDayOf,
+  type SessionSpan,
+} from '@sluice/contracts/sessions';
 
-/** A session as a device remembers it. Times are milliseconds since the epoch. */
-export interface Session {
+/** A session as a device remembers it. */
+export interface Session extends SessionSpan {
   id: string;
-  startMs: number;
-  endMs: number;
-  /** The campaign whose visit this is; null when it came by none. */
-  campaign: string | null;
 }
 
 export interface SessionEvent {
@@ -17,7 +18,6 @@ export interface SessionEvent {
   namedSessionId: string | undefined;
 }
 
-export const INACTIVITY_MS = 30 * 60_000;
 /** How many sessions a device remembers, so that late events find theirs. */
 export const REMEMBERED = 16;
 
@@ -25,9 +25,8 @@ export const REMEMBERED = 16;
  * Finds the session of an event among those its device remembers, oldest first, and returns what the device remembers
  * afterwards. A pure step: the same events in the same order give the same sessions, however they are cut into batches.
  *
- * An event belongs to the session before it in time (the last that started at or before it) when at most 30 minutes have
- * passed since that session's end, both lie on one day of the project's zone, and it brings no other campaign. Else to
- * the session after it, by the same gap and day, when both came by the same campaign: a late event extends its session
+ * An event belongs to the session before it in time (the last that started at or before it) when it continues it, days
+ * being those of the project's zone. Else to the session after it, by the same gap and day, when both came by the same campaign: a late event extends its session
  * backwards. Else it opens one, named after its own id. Sessions are never merged: their ids are already in the answers.
  */
 export function stepSession(
@@ -47,21 +46,15 @@ export function stepSession(
     if (session.startMs <= at) before = index;
     else if (after === -1) after = index;
   }
-  const day = dayOf(at);
   const previous = remembered[before];
-  if (
-    previous !== undefined &&
-    at <= previous.endMs + INACTIVITY_MS &&
-    dayOf(previous.endMs) === day &&
-    (event.campaign === undefined || event.campaign === previous.campaign)
-  ) {
+  if (previous !== undefined && continuesSession(previous, at, event.campaign, dayOf)) {
     return joined(remembered, before, at);
   }
   const next = remembered[after];
   if (
     next !== undefined &&
     next.startMs - at <= INACTIVITY_MS &&
-    dayOf(next.startMs) === day &&
+    dayOf(next.startMs) === dayOf(at) &&
     (event.campaign ?? null) === next.campaign
   ) {
     return joined(remembered, after, at);

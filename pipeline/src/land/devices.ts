@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { LocalDayOf } from '../enrich/local-day.js';
+import type { LocalDayOf } from '@sluice/contracts/sessions';
 import { fromStored, stepSession, toStored, type Session, type StoredSession } from '../enrich/sessions.js';
 import type { PreparedMessage } from './prepare-batch.js';
 

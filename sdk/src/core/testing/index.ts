@@ -1,0 +1,2 @@
+export * from './manual-timers.js';
+export * from './outbox-contract.js';
