@@ -9,9 +9,8 @@ const CHUNKS = 25_000;
 async function countMarkings(onChunk: (bytes: number) => void): Promise<number> {
   let markings = 0;
   const observer = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries()) {
-      const { kind } = detail as NodeGCPerformanceDetail;
-      if (kind === constants.NODE_PERFORMANCE_GC_MAJOR) markings++;
+    for (const entry of list.getEntries() as unknown as { detail: NodeGCPerformanceDetail }[]) {
+      if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) markings++;
     }
   });
   observer.observe({ entryTypes: ['gc'] });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../decode/json.js';
 import { readSequence } from './sequence.js';
 
 describe('readSequence', () => {
