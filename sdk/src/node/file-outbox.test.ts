@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { StoredMessage } from '../core/outbox.js';
 import { describeOutbox } from '../core/testing/index.js';
 import { openFileOutbox, SpoolInUseError, type FileOutbox, type FileOutboxOptions } from './file-outbox.js';
@@ -205,6 +205,32 @@ describe('openFileOutbox', () => {
     expect(await idsIn(open({ dir: crashImage() }))).toEqual(['m0', 'm1', 'm2']);
   });
 
+  it('leaves the directory alone once another writer has taken it over, and still gives everything', async () => {
+    const outbox = open({ lock: { heartbeatMs: 5 } });
+    outbox.append(message(0));
+    outbox.append(message(1));
+    // As another container does that believes this one gone.
+    const lockFile = join(dir, 'spool', 'writer.lock');
+    writeFileSync(lockFile, 'another');
+    // It notices with its next heartbeat.
+    let last = 1;
+    await expect
+      .poll(() => {
+        outbox.append(message(++last));
+        return outbox.isOnDisk;
+      })
+      .toBe(false);
+    const before = readdirSync(join(dir, 'spool'));
+    const size = statSync(segmentsOf(join(dir, 'spool'))[0]!).size;
+    await outbox.remove(['m0']);
+    outbox.append(message(++last));
+    expect(await idsIn(outbox)).toEqual(Array.from({ length: last }, (_, n) => `m${n + 1}`));
+    await outbox.close();
+    expect(readdirSync(join(dir, 'spool'))).toEqual(before);
+    expect(statSync(segmentsOf(join(dir, 'spool'))[0]!).size).toBe(size);
+    expect(readFileSync(lockFile, 'utf8')).toBe('another');
+  });
+
   it('drops a message that alone is beyond the bound, and nothing else', () => {
     const drops: unknown[] = [];
     const outbox = open({ maxBytes: 2_000, onDrop: (ids, reason) => drops.push([ids, reason]) });
@@ -270,6 +296,7 @@ describe('openFileOutbox', () => {
         { stdio: ['ignore', 'pipe', 'inherit'] },
       );
       const exited = once(child, 'exit');
+      onTestFinished(() => void child.kill('SIGKILL'));
       let text = '';
       for await (const chunk of child.stdout) {
         text += String(chunk);
@@ -287,7 +314,7 @@ describe('openFileOutbox', () => {
     expect(acknowledged.filter((n) => n % 2 === 1 && there.has(n))).toEqual([]);
     expect(there.size).toBe(kept.length);
     expect(kept).toEqual([...kept].sort((a, b) => a - b));
-  });
+  }, 120_000);
 });
 
 type Call =
