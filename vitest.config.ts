@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           sequence: { groupOrder: 1 },
-          include: ['*/test/**/*.integration.test.ts'],
+          include: ['*/test/**/*.integration.test.{ts,tsx}'],
           // A process of its own for each file: the embedded ClickHouse engine lives once in a process.
           pool: 'forks',
           maxWorkers: 2,

@@ -6,7 +6,7 @@ setUp();
 const filter = process.argv.slice(2);
 if (filter.length === 0) {
   tell('Types, lint and format …');
-  run('npx', ['--no-install', 'tsc', '--noEmit']);
+  run('npm', ['run', '--silent', 'typecheck']);
   run('npx', ['--no-install', 'eslint', '.', '--max-warnings', '0']);
   run('npx', ['--no-install', 'prettier', '--check', '--log-level', 'warn', '.']);
 }

@@ -1,3 +1,3 @@
 import { build } from '../tsup.base.js';
 
-export default build(['src/index.ts', 'src/sluice.ts', 'src/worker.ts']);
+export default build(['src/index.ts', 'src/sluice.ts', 'src/gateway.ts', 'src/worker.ts']);

@@ -8,6 +8,7 @@ import { createDeadlines } from './deadlines.js';
 import { createDelivering } from './delivery/deliver.js';
 import { createAdmission, type Admission } from './http/admission.js';
 import { createRateLimits } from './http/rate-limits.js';
+import { registerSdkScript } from './http/sdk-script.js';
 import { createIngest } from './ingest/ingest.js';
 import { registerIngestRoutes } from './ingest/routes.js';
 import { startDraining, type Draining } from './spool/drain.js';
@@ -117,6 +118,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       publicUrl: config.publicUrl,
     });
   });
+  registerSdkScript(app);
   addReadiness(app, { log, spool, keys, admission });
 
   async function stop(held: { spool: Spool; draining: Draining }): Promise<void> {

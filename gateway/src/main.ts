@@ -1,31 +1,5 @@
-import { openEventLog } from '@sluice/event-log';
-import { createMetricsRegistry, runService } from '@sluice/service-kit';
-import { migratePostgres, openPostgres } from '@sluice/warehouse';
-import { configOf, gatewaySettings } from './config.js';
-import { createGateway } from './gateway.js';
+import { runService } from '@sluice/service-kit';
+import { gatewaySettings } from './config.js';
+import { runGateway } from './run-gateway.js';
 
-await runService('gateway', gatewaySettings, async (settings, { log: logger }) => {
-  const closers: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close();
-  };
-  try {
-    const postgres = await openPostgres(settings.POSTGRES_URL, {
-      max: 5,
-      applicationName: 'sluice gateway',
-      onIdleError: (error) => logger.warn({ err: error }, 'a connection to Postgres was lost'),
-    });
-    closers.push(() => postgres.close());
-    if (settings.MIGRATE) await migratePostgres(postgres.pool);
-    const log = await openEventLog(settings.EVENT_LOG_URL, { clientId: 'sluice-gateway' });
-    closers.push(() => log.close());
-    const registry = createMetricsRegistry();
-    const gateway = await createGateway({ postgres, log, logger, registry, config: configOf(settings) });
-    closers.push(() => gateway.stop());
-    await gateway.app.listen({ host: settings.HOST, port: settings.PORT });
-    return { stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-});
+await runService('gateway', gatewaySettings, (settings, { log }) => runGateway(settings, log));

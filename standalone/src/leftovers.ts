@@ -30,8 +30,7 @@ export async function awaitLeftovers(
 async function isPart(pid: number, name: string): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    const file = { gateway: 'main.js', worker: 'worker.js' }[name] ?? name;
-    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(file);
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(`${name}.js`);
   } catch {
     return false;
   }

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXAMPLE_QUERY } from '../src/commands/start.js';
 import { readInstance, type Instance } from '../src/instance-file.js';
+import { freePort } from './free-port.js';
 
 // The built command: its parts are processes of their own. `npm test` builds before it tests.
 const SLUICE = fileURLToPath(new URL('../dist/sluice.js', import.meta.url));
@@ -175,13 +175,4 @@ describe('sluice', () => {
 function newest(position: string, index: number, all: string[]): boolean {
   const partition = position.split(':')[0]!;
   return !all.slice(index + 1).some((later) => later.startsWith(`${partition}:`));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

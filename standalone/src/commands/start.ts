@@ -90,9 +90,10 @@ export async function start(options: StartOptions): Promise<void> {
       }),
     );
     running.push(
-      await spawn('gateway', fileURLToPath(new URL('./main.js', import.meta.resolve('@sluice/gateway'))), {
+      await spawn('gateway', fileURLToPath(new URL('./gateway.js', import.meta.url)), {
         PORT: String(options.gatewayPort),
         SPOOL_DIR: join(dataDir, 'spool'),
+        SHOP_WRITE_KEY: instance.writeKey,
       }),
     );
     const isReady =
@@ -271,6 +272,7 @@ Sluice is running. Its data is in ${dataDir}.
   Analytics API   ${instance.apiUrl}     (OpenAPI at /openapi.json)
   Write key       ${instance.writeKey}
   Read key        ${instance.readKey}
+  Example shop    ${instance.gatewayUrl}/shop/     (its clicks, searches and orders are events)
 
 Send an event:
 

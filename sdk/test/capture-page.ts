@@ -1,0 +1,32 @@
+import * as capture from '../src/autocapture/index.js';
+import { init, type BrowserAnalytics } from '../src/browser/index.js';
+import type { CaptureModule } from '../src/core/types.js';
+
+/** The script of the pages under test, bundled for the browser: what an application writes. */
+
+export interface CapturePageSettings {
+  host: string;
+  writeKey: string;
+  /** Modules by their name, each with its options; true for none. */
+  capture: Partial<Record<keyof typeof capture, unknown>>;
+}
+
+declare global {
+  interface Window {
+    startCapture(settings: CapturePageSettings): void;
+    analytics: BrowserAnalytics;
+  }
+}
+
+window.startCapture = ({ host, writeKey, capture: wanted }) => {
+  const factories = capture as unknown as Record<string, (options: unknown) => CaptureModule>;
+  window.analytics = init({
+    host,
+    writeKey,
+    flushIntervalMs: 20,
+    capture: Object.entries(wanted).map(([name, options]) =>
+      factories[name]!(options === true ? {} : options),
+    ),
+    onError: (error) => setTimeout(() => void Promise.reject(error)),
+  });
+};
