@@ -32,9 +32,7 @@ export function createIdentity(
 
   function writeCookie(value: string, maxAgeSeconds: number): void {
     if (cookieDomain === undefined) return;
-    document.cookie = `sluice_id=${value};path=/;max-age=${maxAgeSeconds};samesite=lax${
-      location.protocol === 'https:' ? ';secure' : ''
-    }${cookieDomain && `;domain=${cookieDomain}`}`;
+    document.cookie = `sluice_id=${value};path=/;max-age=${maxAgeSeconds};samesite=lax;domain=${cookieDomain}`;
   }
 
   const fromCookie = cookieDomain === undefined ? null : /(?:^|; )sluice_id=([^;]+)/.exec(document.cookie);

@@ -152,7 +152,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     fields: Partial<Message>,
     { context, timestamp, ...ids }: CallOptions = {},
   ): string {
-    if (isStopped || status === 'denied') throw new Error(isStopped ? 'shut down' : 'no consent');
+    if (isStopped || status === 'denied') throw new Error('shut down, or no consent');
     const atMs = now();
     let message: Message | null = {
       type,
