@@ -147,6 +147,15 @@ describe('openFileOutbox', () => {
     expect(told.join()).toContain('set aside');
   });
 
+  it('gives an id that stands twice on the disk once', async () => {
+    open().append(message(0));
+    const other = open({ dir: join(dir, 'other'), segmentBytes: 1 });
+    for (const n of [8, 9, 0]) other.append(message(n));
+    const image = crashImage();
+    cpSync(segmentsOf(join(dir, 'other'))[2]!, join(image, '000000000003.spool'));
+    expect(await idsIn(open({ dir: image }))).toEqual(['m0']);
+  });
+
   it('has one writer a directory, and frees the directory when it is closed', async () => {
     const outbox = open();
     expect(() => open()).toThrow(SpoolInUseError);
