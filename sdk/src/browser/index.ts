@@ -163,9 +163,7 @@ function start(settings: Settings): BrowserAnalytics {
     }
   }
   const { attempt } = core;
-  const analytics = Object.defineProperty(core.analytics, 'outbox', {
-    get: () => store?.kind ?? 'memory',
-  }) as BrowserAnalytics;
+  const analytics = core.analytics as BrowserAnalytics;
   for (const module of settings.capture ?? []) {
     const stop = attempt(() => module({ analytics, redactUrl }));
     if (stop) ending.signal.addEventListener('abort', stop);
@@ -185,5 +183,5 @@ function startInert(settings: Settings, reason: unknown): BrowserAnalytics {
   const ports = { createId, now, identity: {}, initialConsent: 'pending' } as unknown as CorePorts;
   const { analytics, fail } = createCore(settings, ports);
   fail(reason);
-  return Object.assign(analytics, { outbox: 'memory' as const });
+  return analytics as BrowserAnalytics;
 }
