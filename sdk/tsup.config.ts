@@ -1,23 +1,74 @@
 import { defineConfig, type Options } from 'tsup';
 
+type EsbuildOptions = Parameters<NonNullable<Options['esbuildOptions']>>[0];
+
 const common = {
   sourcemap: true,
   silent: true,
   target: 'es2022',
   // Whoever installs the package gets all of it: what it takes of the workspace is part of the files.
   noExternal: [/^@sluice\//],
-  esbuildOptions(options) {
+  esbuildOptions(options: EsbuildOptions) {
     options.conditions = ['sluice-source'];
+  },
+} satisfies Options;
+
+/**
+ * Names of the browser core's parts among themselves. None is a setting, a member of a message or a stored value, nor one
+ * of the browser's own.
+ */
+const INTERNAL_NAMES = [
+  ...[
+    'attempt',
+    'createId',
+    'identity',
+    'initialConsent',
+    'isAnonymous',
+    'onConsent',
+    'onPurge',
+    'onShutdown',
+    'onStop',
+  ],
+  ...['openOutbox', 'openSender', 'readContext', 'sender', 'session', 'setConsent', 'takeReports'],
+  ...['append', 'isAtHand', 'lease', 'leaseNow', 'purge', 'release', 'settled', 'storedAtMs'],
+  ...['maxBytes', 'maxMessages', 'onDrop', 'breaker', 'fail', 'succeed', 'waitMs', 'retryAfter'],
+  ...['exclusive', 'isOnline', 'leaseMs', 'maxBatchBytes', 'onReports', 'timers', 'transport'],
+  ...['resume', 'room', 'sendNow', 'suspend', 'wake'],
+  ...['forget', 'isShared', 'keep', 'setUserId', 'touch'],
+  ...['comeBack', 'leave', 'takeTurn', 'tell'],
+];
+
+/** Applications bundle the core as it is here; what a minifier of theirs cannot know is done now. */
+const smallest = {
+  minify: 'terser',
+  terserOptions: {
+    module: true,
+    ecma: 2020,
+    compress: {
+      ...{ passes: 4, toplevel: true, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
+      // Functions that stand by themselves leave the short names to the bundler, which names once more.
+      ...{ pure_getters: true, hoist_funs: true, inline: 0, reduce_funcs: false },
+    },
+  },
+  esbuildOptions(options) {
+    common.esbuildOptions(options);
+    options.mangleProps = new RegExp(`^(?:${INTERNAL_NAMES.join('|')})$`);
   },
 } satisfies Options;
 
 export default defineConfig([
   {
     ...common,
+    entry: { index: 'src/browser/index.ts', react: 'src/react/index.ts' },
+    format: 'esm',
+    platform: 'browser',
+    splitting: true,
+    ...smallest,
+  },
+  {
+    ...common,
     entry: {
-      index: 'src/browser/index.ts',
       autocapture: 'src/autocapture/index.ts',
-      react: 'src/react/index.ts',
     },
     format: 'esm',
     platform: 'browser',

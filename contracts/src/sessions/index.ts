@@ -21,7 +21,7 @@ export const INACTIVITY_MS = 30 * 60_000;
  * passed since the session's end, both lie on one day, and it brings no other campaign.
  */
 export function continuesSession(
-  session: SessionSpan,
+  session: Pick<SessionSpan, 'endMs' | 'campaign'>,
   atMs: number,
   campaign: string | undefined,
   dayOf: LocalDayOf,

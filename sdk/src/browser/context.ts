@@ -1,31 +1,31 @@
-import { campaignKey } from '@sluice/contracts/sessions';
 import { redactUrl } from '../core/redaction.js';
 import type { Context } from '../core/types.js';
 import { LIBRARY } from './library.js';
 
-export interface PageContext {
-  readContext: () => Context;
-  /** The campaign that this page was opened by; undefined without one. */
-  readCampaign: () => string | undefined;
+export interface BrowserContext extends Context {
+  /** What `utm_…` parameters the page was opened with; `utm_campaign` is the name. */
+  campaign: Record<string, string>;
 }
 
-/** The context of Segment's browser library. Made anew only when the page's address, title or referrer has changed. */
-export function createPageContext(): PageContext {
+/**
+ * Returns what reads the context that Segment's browser library has. It is made anew only when the page's address, title
+ * or referrer has changed.
+ */
+export function createContextReader(): () => BrowserContext {
   let seen = '';
-  let context: Context;
-  let campaign: string | undefined;
+  let context: BrowserContext;
 
-  function readContext(): Context {
+  return () => {
     const { href, pathname, search } = location;
     const { title, referrer } = document;
-    const now = `${href} ${title} ${referrer}`;
+    const now = href + title + referrer;
     if (seen === now) return context;
     seen = now;
-    const utm: Record<string, string> = {};
+    const campaign: Record<string, string> = {};
     for (const [key, value] of new URLSearchParams(redactUrl(search))) {
-      if (key.startsWith('utm_')) utm[key === 'utm_campaign' ? 'name' : key.slice(4)] = value;
+      if (key.startsWith('utm_')) campaign[key === 'utm_campaign' ? 'name' : key.slice(4)] = value;
     }
-    campaign = campaignKey(utm['source'], utm['medium'], utm['name']);
+    const { userAgent, language } = navigator;
     const { width, height } = screen;
     return (context = {
       library: LIBRARY,
@@ -36,19 +36,11 @@ export function createPageContext(): PageContext {
         title,
         url: redactUrl(href),
       },
-      campaign: utm,
-      userAgent: navigator.userAgent,
-      locale: navigator.language,
+      campaign,
+      userAgent,
+      locale: language,
       timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       screen: { width, height, density: devicePixelRatio },
     });
-  }
-
-  return {
-    readContext,
-    readCampaign() {
-      readContext();
-      return campaign;
-    },
   };
 }

@@ -5,37 +5,29 @@ import { createSender } from '../core/sender.js';
 import type { Timers } from '../core/timers.js';
 import type { ConsentStatus, DeliveryReport, EventMap } from '../core/types.js';
 import { createUuidV7Source } from '../core/uuid-v7.js';
-import { createPageContext } from './context.js';
-import { createExclusive } from './exclusive.js';
+import { createContextReader } from './context.js';
 import { createIdentity } from './identity.js';
 import { createMessageStore, type MessageStore } from './message-store.js';
-import { decideConsent } from './privacy.js';
+import { hasPrivacySignal } from './privacy.js';
 import { createSession } from './session.js';
 import { BROWSER_DEFAULTS, type BrowserAnalytics, type BrowserSettings } from './settings.js';
 import { createStorage } from './storage.js';
 import { createStoredOutbox } from './stored-outbox.js';
+import type { Tabs } from './tabs.js';
 import { createTransport } from './transport.js';
 
 export type * from '../core/types.js';
 export type { BrowserAnalytics, BrowserSettings } from './settings.js';
 
-/** How long an answer may take. */
-const TIMEOUT_MS = 10_000;
-/** Longer than any request of a page that was left takes. */
-const LEASE_MS = 15_000;
-/** So that a request outlives the page whenever nothing else is in the air. */
-const MAX_BATCH_BYTES = 60_000;
-
 /**
  * Starts tracking. Never throws: where it cannot work (on a server, without a key) it returns analytics whose calls do
  * nothing, and tells `onError` why.
  */
-export function init<Events extends EventMap = EventMap>(
-  settings: BrowserSettings,
-): BrowserAnalytics<Events> {
+export function init<Events extends EventMap = EventMap>(given: BrowserSettings): BrowserAnalytics<Events> {
+  const settings = { ...BROWSER_DEFAULTS, ...given } as Settings;
   try {
     if (typeof document === 'undefined') throw new Error('not in a browser');
-    if (!settings.writeKey || !settings.host) throw new Error('needs writeKey and host');
+    if (!settings.writeKey || !settings.host) throw new Error('no writeKey or no host');
     return start(settings);
   } catch (error) {
     return startInert(settings, error);
@@ -45,16 +37,16 @@ export function init<Events extends EventMap = EventMap>(
 /** What pages of an origin tell each other. */
 type News = { reports: DeliveryReport[] } | { consent: ConsentStatus };
 
-function start(given: BrowserSettings): BrowserAnalytics {
-  const settings = { ...BROWSER_DEFAULTS, ...given };
+type Settings = BrowserSettings & typeof BROWSER_DEFAULTS;
+
+function start(settings: Settings): BrowserAnalytics {
   const { writeKey, cookieless: isCookieless, flushAt, flushIntervalMs } = settings;
   const name = `sluice:${writeKey}`;
   const now = (): number => Date.now();
   const createId = createUuidV7Source(now);
   const storage = createStorage(isCookieless ? undefined : name);
-  const { readContext, readCampaign } = createPageContext();
-  const transport = createTransport(settings.host);
-  const exclusive = createExclusive(name, storage, { now, createId });
+  const readContext = createContextReader();
+  const transport = createTransport(settings.host.replace(/\/+$/, ''), () => gzip);
   const timers: Timers = {
     now,
     set: (callback, delayMs) => setTimeout(callback, delayMs),
@@ -65,19 +57,14 @@ function start(given: BrowserSettings): BrowserAnalytics {
     write: (state: BreakerState) => storage.write('breaker', state),
   };
   const ending = new AbortController();
+  const fail = (error: unknown): void => core.fail(error);
   let store: MessageStore | undefined;
-  let channel: BroadcastChannel | undefined;
+  let tabs: Tabs<News> | undefined;
+  let gzip: ((text: string) => Promise<Blob>) | undefined;
 
-  function tellOthers(news: News): void {
-    channel?.postMessage(news);
-  }
-
-  function listen(): void {
-    channel ??= new BroadcastChannel(name);
-    channel.onmessage = ({ data }: MessageEvent<News>) => {
-      if ('reports' in data) core.takeReports(data.reports);
-      else takeConsent(data.consent);
-    };
+  function takeNews(news: News): void {
+    if ('reports' in news) core.takeReports(news.reports);
+    else takeConsent(news.consent);
   }
 
   /** A refusal is remembered, too: it is the one thing that is then stored. */
@@ -91,18 +78,29 @@ function start(given: BrowserSettings): BrowserAnalytics {
     createId,
     readContext,
     identity: createIdentity(storage, createId, isCookieless ? undefined : (settings.cookieDomain ?? '')),
-    session: createSession(storage, createId, readCampaign),
+    session: createSession(storage, createId, () => readContext().campaign),
     isAnonymous: isCookieless,
-    initialConsent: decideConsent(storage.read('consent') as ConsentStatus | undefined, settings),
+    initialConsent:
+      (storage.read('consent') as ConsentStatus | undefined) ??
+      ((settings.honorPrivacySignals ?? true) && hasPrivacySignal()
+        ? 'denied'
+        : (settings.consent ?? 'granted')),
     onConsent(consent) {
       takeConsent(consent);
-      tellOthers({ consent });
+      tabs?.tell({ consent });
     },
     onPurge() {
       if (!store && !isCookieless) indexedDB.deleteDatabase(name);
     },
     openOutbox(bounds) {
-      store = createMessageStore(isCookieless ? undefined : name, storage, fail);
+      const opening = isCookieless
+        ? undefined
+        : import('./later.js').then((later) => {
+            ({ gzip } = later);
+            tabs = later.joinTabs(name, takeNews);
+            return later.openDatabase(name);
+          });
+      store = createMessageStore(storage, opening, fail);
       return createStoredOutbox(store, storage, bounds, now);
     },
     openSender(outbox, onReports) {
@@ -114,32 +112,24 @@ function start(given: BrowserSettings): BrowserAnalytics {
         flushIntervalMs,
         breaker: createBreaker(timers, () => Math.random(), breakerStore),
         transport: transport.send,
-        maxBatchBytes: MAX_BATCH_BYTES,
-        timeoutMs: TIMEOUT_MS,
-        leaseMs: LEASE_MS,
-        exclusive: (work) => exclusive.run(work),
+        exclusive: (work) => (tabs ? tabs.takeTurn(work) : work()),
         isOnline: () => navigator.onLine,
         onReports(reports) {
           onReports(reports);
-          tellOthers({ reports });
+          tabs?.tell({ reports });
         },
         onError: fail,
       });
-      listen();
       // What an earlier page left goes out without a further event.
       void outbox.settled().then(() => {
-        if (store!.kind === 'memory' && !isCookieless) fail(new Error('no storage: kept in memory'));
+        if (store!.kind === 'memory' && !isCookieless) fail(new Error('no storage'));
         sender.wake();
       }, fail);
       return sender;
     },
     onShutdown: () => ending.abort(),
-    onStop: () => channel?.close(),
+    onStop: () => tabs?.leave(),
   });
-
-  function fail(error: unknown): void {
-    core.fail(error);
-  }
 
   /**
    * Follows the life of the page. Neither `unload` nor `beforeunload`: they would keep the page from being restored when
@@ -153,25 +143,20 @@ function start(given: BrowserSettings): BrowserAnalytics {
     if (type === 'online') breakerStore.write(CLOSED);
     if (isLeaving) {
       sender.suspend();
-      exclusive.letGo();
-      channel?.close();
-      channel = undefined;
+      tabs?.leave();
     } else if (type === 'visibilitychange') sender.wake();
     else {
-      listen();
+      tabs?.comeBack();
       sender.resume();
     }
   }
+  const { attempt } = core;
   const analytics = Object.defineProperty(core.analytics, 'outbox', {
     get: () => store?.kind ?? 'memory',
   }) as BrowserAnalytics;
   for (const module of settings.capture ?? []) {
-    try {
-      const stop = module({ analytics, redactUrl });
-      if (stop) ending.signal.addEventListener('abort', stop);
-    } catch (error) {
-      fail(error);
-    }
+    const stop = attempt(() => module({ analytics, redactUrl }));
+    if (stop) ending.signal.addEventListener('abort', stop);
   }
   // After the modules, so that what they tell of the end of a page goes with the rest.
   for (const type of ['visibilitychange', 'pagehide', 'freeze', 'resume', 'pageshow', 'online']) {
@@ -180,13 +165,13 @@ function start(given: BrowserSettings): BrowserAnalytics {
   return analytics;
 }
 
-function startInert(settings: BrowserSettings, reason: unknown): BrowserAnalytics {
+function startInert(settings: Settings, reason: unknown): BrowserAnalytics {
   const createId = (): string => '';
   const now = (): never => {
     throw reason;
   };
   const ports = { createId, now, identity: {}, initialConsent: 'pending' } as unknown as CorePorts;
-  const { analytics, fail } = createCore({ ...BROWSER_DEFAULTS, ...settings }, ports);
+  const { analytics, fail } = createCore(settings, ports);
   fail(reason);
   return Object.assign(analytics, { outbox: 'memory' as const });
 }

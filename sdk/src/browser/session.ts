@@ -1,4 +1,4 @@
-import { continuesSession, type SessionSpan } from '@sluice/contracts/sessions';
+import { campaignKey, continuesSession, type SessionSpan } from '@sluice/contracts/sessions';
 import type { Session } from '../core/analytics.js';
 import type { Storage } from './storage.js';
 
@@ -10,9 +10,9 @@ const GRAIN_MS = 1_000;
 export function createSession(
   storage: Storage,
   createId: () => string,
-  readCampaign: () => string | undefined,
+  readCampaign: () => Record<string, string>,
 ): Session {
-  type Stored = SessionSpan & { id: string };
+  type Stored = Pick<SessionSpan, 'endMs' | 'campaign'> & { id: string };
   const read = (): Stored | undefined => storage.read(KEY) as Stored | undefined;
 
   return {
@@ -20,10 +20,11 @@ export function createSession(
       return read()?.id;
     },
     touch(atMs) {
-      const campaign = readCampaign();
+      const { source, medium, name } = readCampaign();
+      const campaign = campaignKey(source, medium, name);
       let session = read();
       if (!session || !continuesSession(session, atMs, campaign, startOfDay)) {
-        session = { id: createId(), startMs: atMs, endMs: 0, campaign: campaign ?? null };
+        session = { id: createId(), endMs: 0, campaign: campaign ?? null };
       }
       if (atMs >= session.endMs + GRAIN_MS) {
         session.endMs = atMs;

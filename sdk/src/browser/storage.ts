@@ -22,6 +22,7 @@ export interface Storage {
 
 /** `namespace` undefined: never anything but memory. */
 export function createStorage(namespace: string | undefined): Storage {
+  /** By keys with their prefix, as in localStorage. */
   const memory = new Map<string, string>();
   const prefix = `${namespace}:`;
   let area: globalThis.Storage | undefined;
@@ -34,30 +35,31 @@ export function createStorage(namespace: string | undefined): Storage {
   }
 
   function set(key: string, text: string, share = isShared): void {
-    memory.set(key, text);
+    memory.set(prefix + key, text);
     if (!share || !area) return;
     try {
       area.setItem(prefix + key, text);
-      memory.delete(key);
+      memory.delete(prefix + key);
     } catch {
       // Full: memory has it, and goes first.
     }
   }
 
-  const get = (key: string): string | undefined =>
-    memory.get(key) ?? area?.getItem(prefix + key) ?? undefined;
+  function get(key: string): string | undefined {
+    return memory.get(prefix + key) ?? area?.getItem(prefix + key) ?? undefined;
+  }
 
   function remove(key: string): void {
-    memory.delete(key);
+    memory.delete(prefix + key);
     area?.removeItem(prefix + key);
   }
 
   function keys(start: string): string[] {
+    const from = prefix + start;
     // Object.keys is one call, where key(i) of a large storage is many.
-    return [...memory.keys()]
-      .map((key) => prefix + key)
-      .concat(Object.keys(area ?? {}))
-      .flatMap((key) => (key.startsWith(prefix + start) ? key.slice(prefix.length + start.length) : []));
+    return [...memory.keys(), ...Object.keys(area ?? {})].flatMap((key) =>
+      key.startsWith(from) ? key.slice(from.length) : [],
+    );
   }
 
   return {
@@ -78,7 +80,7 @@ export function createStorage(namespace: string | undefined): Storage {
     keys,
     keep() {
       isShared = !!area;
-      for (const [key, text] of memory) set(key, text);
+      for (const [key, text] of memory) set(key.slice(prefix.length), text);
     },
     forget() {
       isShared = false;

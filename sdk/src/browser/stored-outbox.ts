@@ -2,19 +2,22 @@ import type { Outbox, OutboxBounds, StoredMessage } from '../core/outbox.js';
 import type { MessageStore } from './message-store.js';
 import type { Storage } from './storage.js';
 
-interface Entry {
+interface Entry extends Omit<StoredMessage, 'json'> {
   key: string;
   /** Present when this page appended it or has read it. */
   json?: string | undefined;
 }
 
 const LEASE_PREFIX = 'l:';
-/** 36 to the fourth: what four digits count. */
-const COUNTER_SIZE = 1_679_616;
+/** Added to a number, it has four digits in base 36, so that texts sort as numbers do. */
+const FOUR_DIGITS = 46_656;
+const COUNTER_SIZE = 1_000_000;
 
 /**
- * An outbox over a store that all pages of the origin share. What a key says (when, how large, which) is enough to lease,
- * to keep the bounds and to drop; the JSON is read only of what is sent.
+ * An outbox over a store that all pages of the origin share. It knows what it found in the store at its start and what it
+ * appended itself; what other pages append later is theirs to send. What a key says (when, how large, which) is enough to
+ * lease, to keep the bounds and to drop; the JSON is read of what is sent, as it is sent: then it shows whether another
+ * page was faster.
  *
  * Leases are values of the storage, not of the store: it is read and written within a call, so a page that ends right
  * after a request still leaves its lease behind, and other tabs see it at once.
@@ -29,13 +32,18 @@ export function createStoredOutbox(
   let index = new Map<string, Entry>();
   let bytes = 0;
   let counter = 0;
-  const loaded = refresh();
+  const loaded = store.keys().then((keys) => {
+    const appended = index;
+    index = new Map();
+    bytes = 0;
+    for (const key of keys) add(appended.get(toEntry(key).messageId) ?? toEntry(key));
+    for (const entry of appended.values()) add(entry);
+  });
 
-  /** Learns what other pages, and earlier ones, have appended and removed. */
-  async function refresh(): Promise<void> {
-    const keys = await store.keys();
-    index = new Map(keys.map((key) => [idOf(key), index.get(idOf(key)) ?? { key }]));
-    bytes = keys.reduce((sum, key) => sum + bytesOf(key), 0);
+  function add(entry: Entry): void {
+    if (index.has(entry.messageId)) return;
+    index.set(entry.messageId, entry);
+    bytes += entry.bytes;
     keepBounds();
   }
 
@@ -47,8 +55,8 @@ export function createStoredOutbox(
 
   /** The oldest that are not leased go, as long as they are too old or there are too many. */
   function keepBounds(): void {
-    for (const [id, { key }] of index) {
-      const isExpired = storedAtOf(key) + bounds.maxAgeMs < now();
+    for (const [id, { storedAtMs }] of index) {
+      const isExpired = storedAtMs + bounds.maxAgeMs < now();
       if (!isExpired && index.size <= bounds.maxMessages && bytes <= bounds.maxBytes) return;
       if (isLeased(id)) continue;
       // What fails to be removed is sent after all.
@@ -60,13 +68,13 @@ export function createStoredOutbox(
   async function remove(messageIds: readonly string[]): Promise<void> {
     const keys: string[] = [];
     for (const id of messageIds) {
-      const key = index.get(id)?.key;
-      if (!key) continue;
-      keys.push(key);
-      bytes -= bytesOf(key);
+      const entry = index.get(id);
+      if (!entry) continue;
+      keys.push(entry.key);
+      bytes -= entry.bytes;
       index.delete(id);
     }
-    if (keys.length > 0) await store.remove(keys);
+    if (keys[0]) await store.remove(keys);
     // Only now: until it is gone from the store, another page would take it for free.
     free(messageIds);
   }
@@ -77,7 +85,7 @@ export function createStoredOutbox(
     let left = limit.bytes;
     for (const [id, entry] of index) {
       if (isLeased(id) || (isAtHand && !entry.json)) continue;
-      left -= bytesOf(entry.key);
+      left -= entry.bytes;
       if (left < 0 || picked.length >= limit.messages) break;
       picked.push(entry);
       storage.set(LEASE_PREFIX + id, `${untilMs}`);
@@ -93,27 +101,26 @@ export function createStoredOutbox(
       return index.size;
     },
 
-    append({ messageId, json, bytes: size, storedAtMs }) {
+    append(message) {
+      const { messageId, json, storedAtMs } = message;
       if (index.has(messageId)) return;
       counter = (counter + 1) % COUNTER_SIZE;
-      const key = digits(storedAtMs, 8) + digits(counter, 4) + digits(size, 4) + messageId;
-      index.set(messageId, { key, json });
-      bytes += size;
+      const numbers = [storedAtMs, FOUR_DIGITS + counter, FOUR_DIGITS + message.bytes];
+      const key = numbers.map((number) => number.toString(36)).join('') + messageId;
       store.put(key, json);
-      keepBounds();
+      add({ ...message, key });
     },
 
-    leaseNow: (limit, untilMs) => pick(limit, untilMs, true).map(toMessage),
+    leaseNow: (limit, untilMs) => pick(limit, untilMs, true) as StoredMessage[],
 
     async lease(limit, untilMs) {
       await loaded;
-      await refresh();
       const picked = pick(limit, untilMs, false);
-      const missing = picked.filter(({ json }) => !json);
-      const found = missing.length > 0 ? await store.read(missing.map(({ key }) => key)) : [];
-      missing.forEach((entry, at) => (entry.json = found[at]));
-      // What is still missing had its verdict from another page in between.
-      return picked.filter(({ json }) => json).map(toMessage);
+      const found = await store.read(picked.map(({ key }) => key));
+      picked.forEach((entry, at) => (entry.json = found[at]));
+      // What is gone has had its verdict from another page.
+      await remove(picked.flatMap(({ json, messageId }) => (json ? [] : messageId)));
+      return picked.filter(({ json }) => json) as StoredMessage[];
     },
 
     release: async (messageIds) => free(messageIds),
@@ -126,23 +133,19 @@ export function createStoredOutbox(
 
     async purge() {
       await loaded;
-      await refresh();
       await remove([...index.keys()]);
     },
 
-    close: async () => store.close(),
+    close: async () => undefined,
   };
 }
 
-/** A number in base 36, so that texts sort as numbers. */
-function digits(value: number, length: number): string {
-  return value.toString(36).padStart(length, '0');
-}
-
-const storedAtOf = (key: string): number => parseInt(key.slice(0, 8), 36);
-const bytesOf = (key: string): number => parseInt(key.slice(12, 16), 36);
-const idOf = (key: string): string => key.slice(16);
-
-function toMessage({ key, json }: Entry): StoredMessage {
-  return { messageId: idOf(key), json: json!, bytes: bytesOf(key), storedAtMs: storedAtOf(key) };
+/** Time, counter, size and id are what a key says. */
+function toEntry(key: string): Entry {
+  return {
+    key,
+    storedAtMs: parseInt(key.slice(0, 8), 36),
+    bytes: parseInt(key.slice(12, 16), 36) - FOUR_DIGITS,
+    messageId: key.slice(16),
+  };
 }

@@ -19,9 +19,11 @@ export interface BrowserTransport {
  * round trip on every cold page, and a page that ends has no time for it. Content-Encoding is no simple header; so bodies
  * are compressed only on their way to the page's own origin, where nobody asks.
  */
-export function createTransport(host: string): BrowserTransport {
-  const url = new URL(`${host.replace(/\/+$/, '')}/v1/b`, location.href);
-  const mayCompress = url.origin === location.origin && 'CompressionStream' in window;
+export function createTransport(
+  host: string,
+  /** Undefined as long as it cannot compress. */
+  findGzip: () => ((text: string) => Promise<Blob>) | undefined,
+): BrowserTransport {
   let inTheAir = 0;
 
   return {
@@ -32,9 +34,9 @@ export function createTransport(host: string): BrowserTransport {
       let held = utf8Bytes(text);
       const headers: Record<string, string> = {};
       // A page that ends cannot wait for the compressor.
-      if (mayCompress && !keepalive && held > GZIP_FROM_BYTES) {
-        const gzip = new CompressionStream('gzip');
-        body = await new Response(new Blob([text]).stream().pipeThrough(gzip)).blob();
+      const gzip = findGzip();
+      if (gzip && !keepalive && held > GZIP_FROM_BYTES && host.startsWith(location.origin)) {
+        body = await gzip(text);
         held = body.size;
         headers['content-encoding'] = 'gzip';
       }
@@ -43,7 +45,7 @@ export function createTransport(host: string): BrowserTransport {
       if (!outlives) held = 0;
       inTheAir += held;
       try {
-        const answer = await fetch(url, {
+        const answer = await fetch(`${host}/v1/b`, {
           method: 'POST',
           body,
           headers,

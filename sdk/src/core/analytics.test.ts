@@ -2,7 +2,7 @@ import { fastCheck, NOT_PLAIN } from '@sluice/contracts';
 import { describe, expect, it } from 'vitest';
 import { createCore, type CorePorts, type CoreSettings, type Identity } from './analytics.js';
 import { createMemoryOutbox } from './memory-outbox.js';
-import { createBreaker } from './retry-policy.js';
+import { createBreaker, createBreakerMemory } from './retry-policy.js';
 import { createSender } from './sender.js';
 import { createManualTimers } from './testing/index.js';
 import type { DeliveryReport, Message } from './types.js';
@@ -63,7 +63,7 @@ function setUp(settings: Partial<CoreSettings> = {}, ports: Partial<CorePorts> =
           outbox,
           onReports,
           timers,
-          breaker: createBreaker(timers, () => 0),
+          breaker: createBreaker(timers, () => 0, createBreakerMemory()),
           transport: async (body) => {
             sent.push(...(JSON.parse(body) as { batch: Message[] }).batch);
             return { kind: 'answered', status: 200, retryAfter: null, body: '{"success":true}' };

@@ -72,12 +72,14 @@ export interface CorePorts {
 
 export interface Core {
   analytics: Analytics;
-  /** Undefined while consent is pending or denied. */
+  /** Undefined until there is consent. */
   readonly sender: Sender | undefined;
   /** Verdicts that another page of the same outbox got. */
   takeReports(reports: readonly DeliveryReport[]): void;
   /** A decision that was made elsewhere. */
   setConsent(status: ConsentStatus): void;
+  /** Runs work whose error is told, not thrown. */
+  attempt: <T>(work: () => T) => T | undefined;
   fail: (error: unknown) => void;
 }
 
@@ -102,7 +104,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
 
   function fail(error: unknown): void {
     try {
-      settings.onError?.(error instanceof Error ? error : new Error(String(error)));
+      settings.onError?.(error as Error);
     } catch {
       // The application's own fault must not become the page's.
     }
@@ -182,7 +184,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     return toCall(
       (name?: string, properties?: Properties, options: CallOptions & { category?: string } = {}) => {
         const { category, ...rest } = options;
-        const page = type === 'page' ? (ports.readContext()['page'] as Properties | undefined) : {};
+        const page = type === 'page' && (ports.readContext()['page'] as Properties | undefined);
         return send(type, { name, category, properties: { ...page, name, category, ...properties } }, rest);
       },
     );
@@ -228,13 +230,10 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     ),
     page: toView('page'),
     screen: toView('screen'),
-    identify: toCall((user: string | Traits, ...rest: [(Traits | CallOptions)?, CallOptions?]) => {
-      const isId = typeof user !== 'object';
-      const [traits = {}, options] = isId ? rest : [user, ...rest];
-      if (!isId) return send('identify', { traits: traits as Traits }, options);
-      const userId = readId(user);
-      if (status !== 'denied') identity.setUserId(userId);
-      return send('identify', { userId, traits: traits as Traits }, options);
+    identify: toCall((user: string | Traits, more: Traits | CallOptions = {}, options?: CallOptions) => {
+      if (typeof user === 'object') return send('identify', { traits: user }, more);
+      identity.setUserId(readId(user));
+      return send('identify', { userId: identity.userId, traits: more as Traits }, options);
     }),
     group: toCall((groupId: string, traits: Traits = {}, options?: CallOptions) =>
       send('group', { groupId: readId(groupId), traits }, options),
@@ -262,16 +261,12 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    user: {
-      get userId() {
-        return status === 'denied' ? undefined : identity.userId;
-      },
-      get anonymousId() {
-        return status === 'denied' || ports.isAnonymous ? '' : identity.anonymousId;
-      },
-      get sessionId() {
-        return session.id;
-      },
+    get user() {
+      return {
+        userId: identity.userId,
+        anonymousId: status === 'denied' || ports.isAnonymous ? '' : identity.anonymousId,
+        sessionId: session.id,
+      };
     },
     consent: {
       get status() {
@@ -285,13 +280,14 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
   return {
     analytics,
     get sender() {
-      return status === 'granted' ? sender : undefined;
+      return sender;
     },
     takeReports(reports) {
       outbox?.remove(reports.map(({ messageId }) => messageId)).catch(fail);
       for (const report of reports) if (undecided.has(report.messageId)) tell(report);
     },
     setConsent,
+    attempt,
     fail,
   };
 }
@@ -299,7 +295,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
 /** An id or a name as a text. */
 function readId(value: unknown): string {
   if (typeof value !== 'number' && (typeof value !== 'string' || value === '')) {
-    throw new Error('needs an id or a name');
+    throw new Error('no id or no name');
   }
   return String(value);
 }

@@ -53,19 +53,20 @@ export function readVerdicts(
 }
 
 /**
- * How long to wait after the nth failure in a row, milliseconds. What the server asks for, else exponential; in both the
+ * How long to wait after the nth failure in a row, milliseconds; `random` in [0, 1). What the server asks for, else exponential; in both the
  * jitter comes on top, in the latter over the whole width of the wait: clients spread out, and three waits never fall
  * short of 14 s.
  */
 export function waitAfter(
   failures: number,
   retryAfter: string | null,
-  { now, random }: { now: () => number; random: () => number },
+  nowMs: number,
+  random: number,
 ): number {
   const seconds = Number(retryAfter);
-  const askedMs = isNaN(seconds) ? Date.parse(retryAfter!) - now() : seconds * 1_000;
-  if (askedMs > 0) return Math.min(askedMs, MAX_RETRY_AFTER_MS) + random() * 1_000;
-  return Math.min(BASE_MS * 2 ** (failures - 1), MAX_WAIT_MS) * (1 + random());
+  const askedMs = isNaN(seconds) ? Date.parse(retryAfter!) - nowMs : seconds * 1_000;
+  if (askedMs > 0) return Math.min(askedMs, MAX_RETRY_AFTER_MS) + random * 1_000;
+  return Math.min(BASE_MS * 2 ** (failures - 1), MAX_WAIT_MS) * (1 + random);
 }
 
 /** Failures in a row, and until when nobody is to send. */
@@ -93,7 +94,7 @@ export const CLOSED: BreakerState = { failures: 0, openUntilMs: 0 };
 export function createBreaker(
   { now }: Pick<Timers, 'now'>,
   random: () => number,
-  store: BreakerStore = createBreakerMemory(),
+  store: BreakerStore,
 ): Breaker {
   return {
     waitMs() {
@@ -103,7 +104,7 @@ export function createBreaker(
     },
     fail(retryAfter) {
       const failures = store.read().failures + 1;
-      store.write({ failures, openUntilMs: now() + waitAfter(failures, retryAfter, { now, random }) });
+      store.write({ failures, openUntilMs: now() + waitAfter(failures, retryAfter, now(), random()) });
     },
     succeed() {
       if (store.read().failures > 0) store.write(CLOSED);

@@ -12,13 +12,13 @@ export interface SenderOptions {
   writeKey: string;
   /** Messages of one request at most. */
   flushAt: number;
-  /** Bytes of messages in one request at most. */
-  maxBatchBytes: number;
+  /** Bytes of messages in one request at most. Default 60,000: a browser lets so much outlive its page. */
+  maxBatchBytes?: number;
   flushIntervalMs: number;
-  /** How long an answer may take. */
-  timeoutMs: number;
-  /** How long a message counts as in the air when its sender is heard of no more. */
-  leaseMs: number;
+  /** How long an answer may take. Default 10 s. */
+  timeoutMs?: number;
+  /** How long a message counts as in the air when its sender is heard of no more. Default 15 s. */
+  leaseMs?: number;
   /** Runs work while nobody else sends from the same outbox. Default: at once. */
   exclusive?: (work: () => Promise<void>) => Promise<unknown>;
   isOnline?: () => boolean;
@@ -46,14 +46,18 @@ export interface Sender {
   resume(): void;
 }
 
+const MAX_BATCH_BYTES = 60_000;
+const TIMEOUT_MS = 10_000;
+/** Longer than any request takes. */
+const LEASE_MS = 15_000;
 /** How long to wait before looking again when all that is left is leased elsewhere, or the device is offline. */
 const LOOK_AGAIN_MS = 5_000;
-const OFFLINE_PROBE_MS = 60_000;
+const OFFLINE_MS = 60_000;
 const FLUSH_TIMEOUT_MS = 10_000;
 
 export function createSender(options: SenderOptions): Sender {
-  const { outbox, transport, timers, breaker, flushAt, flushIntervalMs, leaseMs, timeoutMs, onError } =
-    options;
+  const { outbox, timers, breaker, flushAt, flushIntervalMs, onError } = options;
+  const { leaseMs = LEASE_MS, timeoutMs = TIMEOUT_MS, maxBatchBytes = MAX_BATCH_BYTES } = options;
   const { now } = timers;
   const { exclusive = (work: () => Promise<void>) => work() } = options;
   const total = { accepted: 0, rejected: 0, dropped: 0 };
@@ -62,7 +66,6 @@ export function createSender(options: SenderOptions): Sender {
   let gathered = 0;
   let draining: Promise<void> | undefined;
   let isSuspended = false;
-  let offlineUntilMs = 0;
   /** A turn that was let go while its request was in the air must not go on beside the next. */
   let turns = 0;
 
@@ -77,11 +80,9 @@ export function createSender(options: SenderOptions): Sender {
     }, delayMs);
   }
 
-  /** Milliseconds until something may be sent. Offline is believed for a while only: browsers err. */
+  /** Milliseconds until something may be sent. */
   function waitMs(): number {
-    if (options.isOnline?.() === false) offlineUntilMs ||= now() + OFFLINE_PROBE_MS;
-    else offlineUntilMs = 0;
-    return Math.max(breaker.waitMs(), offlineUntilMs - now(), 0);
+    return options.isOnline?.() === false ? OFFLINE_MS : breaker.waitMs();
   }
 
   function drain(): Promise<void> {
@@ -96,7 +97,7 @@ export function createSender(options: SenderOptions): Sender {
     if (mayGoOn()) {
       await exclusive(async () => {
         while (mayGoOn()) {
-          const limit = { messages: flushAt, bytes: options.maxBatchBytes };
+          const limit = { messages: flushAt, bytes: maxBatchBytes };
           if (!(await send(await outbox.lease(limit, now() + leaseMs)))) return;
         }
       });
@@ -108,7 +109,7 @@ export function createSender(options: SenderOptions): Sender {
   async function send(messages: readonly StoredMessage[], mayEnd = false): Promise<boolean> {
     if (messages.length === 0) return false;
     const body = `{"batch":[${messages.map(({ json }) => json).join()}],"sentAt":"${new Date(now()).toISOString()}","writeKey":${JSON.stringify(options.writeKey)}}`;
-    const answer = await transport(body, { timeoutMs, keepalive: mayEnd });
+    const answer = await options.transport(body, { timeoutMs, keepalive: mayEnd });
     const ids = messages.map(({ messageId }) => messageId);
     const reports = readVerdicts(answer, ids);
     if (reports === undefined) {

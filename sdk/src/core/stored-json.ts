@@ -6,11 +6,9 @@ const encoder = new TextEncoder();
  * @throws TypeError for what JSON cannot hold: cycles and big integers
  */
 export function toStoredJson(message: object): string {
-  const json = JSON.stringify(message);
   // Well-formed text is never written as an escape of a surrogate, so each one found is alone.
-  if (!/\\u(?:d|0000)/.test(json)) return json;
-  return json.replace(/\\(ud[89a-f]..|u0000|.)/g, (escape, what: string) =>
-    what.length > 1 ? '\\ufffd' : escape,
+  return JSON.stringify(message).replace(/\\(ud...|u0000|.)/g, (escape, what: string) =>
+    what[1] ? '\\ufffd' : escape,
   );
 }
 

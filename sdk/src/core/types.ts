@@ -96,6 +96,7 @@ export interface Analytics<Events extends EventMap = EventMap> {
   shutdown(options?: { timeoutMs?: number }): Promise<FlushResult>;
   /** Tells of each message's end: accepted, rejected or dropped. Returns what unsubscribes. */
   onDelivery(listener: (report: DeliveryReport) => void): () => void;
+  /** As it is at the moment. */
   readonly user: User;
   readonly consent: Consent;
 }

@@ -1,5 +1,6 @@
 import {
   createBreaker,
+  createBreakerMemory,
   createCore,
   createSender,
   createUuidV7Source,
@@ -146,7 +147,7 @@ export function createServerAnalytics<Events extends EventMap>(
           outbox: from,
           transport: runtime.transport,
           timers,
-          breaker: createBreaker(timers, Math.random),
+          breaker: createBreaker(timers, Math.random, createBreakerMemory()),
           writeKey: settings.writeKey,
           flushAt: settings.flushAt ?? defaults.flushAt,
           maxBatchBytes: MAX_BATCH_BYTES,
