@@ -23,7 +23,7 @@ export function createContextReader(): () => BrowserContext {
     seen = now;
     const campaign: Record<string, string> = {};
     for (const [key, value] of new URLSearchParams(redactUrl(search))) {
-      if (key.startsWith('utm_')) campaign[key === 'utm_campaign' ? 'name' : key.slice(4)] = value;
+      if (key.startsWith('utm_')) campaign[key.slice(4).replace('campaign', 'name')] = value;
     }
     const { userAgent, language } = navigator;
     const { width, height } = screen;

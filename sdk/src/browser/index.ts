@@ -133,33 +133,30 @@ function start(settings: Settings): BrowserAnalytics {
 
   /**
    * Follows the life of the page. Neither `unload` nor `beforeunload`: they would keep the page from being restored when
-   * the visitor goes back; so do locks and channels.
+   * the visitor goes back; so do locks and channels. A page that is frozen was hidden before, and sent then.
    */
   function follow({ type }: Event): void {
     const { sender } = core;
     if (!sender) return;
-    const isLeaving = type === 'pagehide' || type === 'freeze';
-    if (isLeaving || document.visibilityState === 'hidden') sender.sendNow(transport.room());
     if (type === 'online') breakerStore.write(CLOSED);
-    if (isLeaving) {
+    // Whatever has happened: the page may end without another word.
+    sender.sendNow(transport.room());
+    if (type === 'pagehide') {
       sender.suspend();
       tabs?.leave();
-    } else if (type === 'visibilitychange') sender.wake();
-    else {
+    } else if (document.visibilityState === 'visible') {
       tabs?.comeBack();
       sender.resume();
     }
   }
   const { attempt } = core;
-  const analytics = Object.defineProperty(core.analytics, 'outbox', {
-    get: () => store?.kind ?? 'memory',
-  }) as BrowserAnalytics;
+  const analytics = core.analytics as BrowserAnalytics;
   for (const module of settings.capture ?? []) {
     const stop = attempt(() => module({ analytics, redactUrl }));
     if (stop) ending.signal.addEventListener('abort', stop);
   }
   // After the modules, so that what they tell of the end of a page goes with the rest.
-  for (const type of ['visibilitychange', 'pagehide', 'freeze', 'resume', 'pageshow', 'online']) {
+  for (const type of ['visibilitychange', 'pagehide', 'pageshow', 'online']) {
     addEventListener(type, follow, { capture: true, signal: ending.signal });
   }
   return analytics;
@@ -173,5 +170,5 @@ function startInert(settings: Settings, reason: unknown): BrowserAnalytics {
   const ports = { createId, now, identity: {}, initialConsent: 'pending' } as unknown as CorePorts;
   const { analytics, fail } = createCore(settings, ports);
   fail(reason);
-  return Object.assign(analytics, { outbox: 'memory' as const });
+  return analytics as BrowserAnalytics;
 }

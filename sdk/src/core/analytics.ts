@@ -71,7 +71,7 @@ export interface CorePorts {
 }
 
 export interface Core {
-  analytics: Analytics;
+  analytics: Analytics & { readonly outbox: Outbox['kind'] };
   /** Undefined until there is consent. */
   readonly sender: Sender | undefined;
   /** Verdicts that another page of the same outbox got. */
@@ -152,7 +152,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     fields: Partial<Message>,
     { context, timestamp, ...ids }: CallOptions = {},
   ): string {
-    if (isStopped || status === 'denied') throw new Error(isStopped ? 'shut down' : 'no consent');
+    if (isStopped || status === 'denied') throw new Error('shut down, or no consent');
     const atMs = now();
     let message: Message | null = {
       type,
@@ -224,7 +224,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     return sender?.flush(options?.timeoutMs) ?? { accepted: 0, rejected: 0, waiting: held.length };
   }
 
-  const analytics: Analytics = {
+  const analytics: Core['analytics'] = {
     track: toCall((event: string, properties: Properties = {}, options?: CallOptions) =>
       send('track', { event: readId(event), properties }, options),
     ),
@@ -260,6 +260,9 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     onDelivery(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    get outbox() {
+      return outbox?.kind ?? 'memory';
     },
     get user() {
       return {

@@ -2,7 +2,7 @@ const REDACTED = '[redacted]';
 
 /** Parameters whose name says that the value is nobody's business. */
 const SECRET_PARAMETER =
-  /([?&#;](?:[^=&#;]*(?:token|passw|pwd|secret|api_?-?key|auth|jwt|otp|signature|e-?mail|session)[^=&#;]*|code|key|sig|pass)=)[^&#;]*/gi;
+  /([?&#;](?:[^=&#;]*(?:token|passw|pwd|secret|api_?-?key|auth|jwt|signature|e-?mail|session)[^=&#;]*|code|key|sig|pass)=)[^&#;]*/gi;
 /** E-mail addresses, also with an escaped @, and JSON Web Tokens, wherever they stand. */
 const SECRET_VALUE = /[^/?&=#;:\s]+(?:@|%40)[^/?&=#;:\s]+\.[a-z]{2,}|eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/gi;
 

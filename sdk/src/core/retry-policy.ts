@@ -15,14 +15,12 @@ interface Fault {
   message?: string;
 }
 
-type GatewayBody =
-  | (Partial<Fault> & {
-      success?: boolean;
-      durability?: 'log' | 'disk';
-      rejected?: Fault[];
-      retryable?: boolean;
-    })
-  | null;
+type GatewayBody = Partial<Fault> & {
+  success?: boolean;
+  durability?: 'log' | 'disk';
+  rejected?: Fault[];
+  retryable?: boolean;
+};
 
 /**
  * The verdict of each message of a request; undefined when the answer decides nothing and the messages are to be sent
@@ -36,17 +34,17 @@ export function readVerdicts(
   if (answer.kind === 'failed') return undefined;
   let body: GatewayBody;
   try {
-    body = JSON.parse(answer.body) as GatewayBody;
+    body = (JSON.parse(answer.body) ?? {}) as GatewayBody;
   } catch {
     return undefined;
   }
   const { status } = answer;
-  const isJudged = status === 200 && body?.success !== undefined;
-  const isRefused = status >= 400 && body?.code && !body.retryable && !isRetryableStatus(status);
+  const isJudged = status === 200 && body.success !== undefined;
+  const isRefused = status >= 400 && body.code && !body.retryable && !isRetryableStatus(status);
   if (!isJudged && !isRefused) return undefined;
   return messageIds.map((messageId) => {
-    const fault = isJudged ? body?.rejected?.find((one) => one.messageId === messageId) : (body as Fault);
-    if (!fault) return { outcome: 'accepted', messageId, durability: body?.durability ?? 'log' };
+    const fault = isJudged ? body.rejected?.find((one) => one.messageId === messageId) : (body as Fault);
+    if (!fault) return { outcome: 'accepted', messageId, durability: body.durability ?? 'log' };
     const { code, field = null, message = code } = fault;
     return { outcome: 'rejected', messageId, code, field, message };
   });
@@ -59,7 +57,7 @@ export function readVerdicts(
  */
 export function waitAfter(
   failures: number,
-  retryAfter: string | null,
+  retryAfter: string | null | undefined,
   nowMs: number,
   random: number,
 ): number {
@@ -84,7 +82,8 @@ export interface BreakerStore {
 export interface Breaker {
   /** Milliseconds until the next request may be sent; 0: now. */
   waitMs(): number;
-  fail(retryAfter: string | null): void;
+  /** `retryAfter` as the server sent it, if it did. */
+  fail(retryAfter: string | null | undefined): void;
   succeed(): void;
 }
 

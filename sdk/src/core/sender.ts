@@ -66,8 +66,6 @@ export function createSender(options: SenderOptions): Sender {
   let gathered = 0;
   let draining: Promise<void> | undefined;
   let isSuspended = false;
-  /** A turn that was let go while its request was in the air must not go on beside the next. */
-  let turns = 0;
 
   function schedule(delayMs: number): void {
     const atMs = now() + delayMs;
@@ -92,8 +90,7 @@ export function createSender(options: SenderOptions): Sender {
 
   async function drainOnce(): Promise<void> {
     gathered = 0;
-    const turn = ++turns;
-    const mayGoOn = (): boolean => turn === turns && !isSuspended && waitMs() === 0;
+    const mayGoOn = (): boolean => !isSuspended && waitMs() === 0;
     if (mayGoOn()) {
       await exclusive(async () => {
         while (mayGoOn()) {
@@ -115,10 +112,9 @@ export function createSender(options: SenderOptions): Sender {
     if (reports === undefined) {
       // A page on its way out hears of requests that end with it, not of how they ended.
       if (isSuspended) return false;
-      const isAnswered = answer.kind === 'answered';
-      breaker.fail(isAnswered ? answer.retryAfter : null);
+      breaker.fail((answer as { retryAfter?: string | null }).retryAfter);
       await outbox.release(ids);
-      onError(new Error(`not sent: ${isAnswered ? answer.status : answer.reason}`));
+      onError(new Error('not sent', { cause: answer }));
       return false;
     }
     breaker.succeed();
