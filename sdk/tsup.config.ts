@@ -60,6 +60,8 @@ const smallest = {
     compress: {
       ...{ passes: 4, toplevel: true, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
       // Functions that stand by themselves leave the short names to the bundler, which names once more.
+      // `use client` stays, for React.
+      directives: false,
       ...{ pure_getters: true, hoist_funs: true, inline: false, reduce_funcs: false },
     },
   },
