@@ -28,8 +28,8 @@ export type { BrowserAnalytics, BrowserSettings } from './settings.js';
 export function init<Events extends EventMap = EventMap>(given: BrowserSettings): BrowserAnalytics<Events> {
   const settings = { ...BROWSER_DEFAULTS, ...given } as Settings;
   try {
-    if (typeof document === 'undefined') throw new Error('not in a browser');
-    if (!settings.writeKey || !settings.host) throw new Error('no writeKey or no host');
+    if (typeof document === 'undefined') throw new Error('no document');
+    if (!settings.writeKey || !settings.host) throw new Error('no writeKey or host');
     return start(settings);
   } catch (error) {
     return startInert(settings, error);

@@ -152,7 +152,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     fields: Partial<Message>,
     { context, timestamp, ...ids }: CallOptions = {},
   ): string {
-    if (isStopped || status === 'denied') throw new Error('shut down, or no consent');
+    if (isStopped || status === 'denied') throw new Error('shut down or denied');
     const atMs = now();
     let message: Message | null = {
       type,
@@ -299,7 +299,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
 /** An id or a name as a text. */
 function readId(value: unknown): string {
   if (typeof value !== 'number' && (typeof value !== 'string' || value === '')) {
-    throw new Error('no id or no name');
+    throw new Error('no id or name');
   }
   return String(value);
 }
