@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           sequence: { groupOrder: 0 },
-          include: ['*/src/**/*.test.ts'],
+          include: ['*/src/**/*.test.{ts,tsx}'],
           pool: 'threads',
           testTimeout: 30_000,
         },

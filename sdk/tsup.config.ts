@@ -60,7 +60,9 @@ const smallest = {
     compress: {
       ...{ passes: 4, toplevel: true, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
       // Functions that stand by themselves leave the short names to the bundler, which names once more.
-      ...{ pure_getters: true, hoist_funs: true, inline: 0, reduce_funcs: false },
+      // `use client` stays, for React.
+      directives: false,
+      ...{ pure_getters: true, hoist_funs: true, inline: false, reduce_funcs: false },
     },
   },
   esbuildOptions(options) {

@@ -7,6 +7,8 @@ import type { CaptureModule } from '../src/core/types.js';
 export interface CapturePageSettings {
   host: string;
   writeKey: string;
+  /** Marks the messages of one test: those of another may still be in the air. */
+  run: number;
   /** Modules by their name, each with its options; true for none. */
   capture: Partial<Record<keyof typeof capture, unknown>>;
 }
@@ -18,7 +20,7 @@ declare global {
   }
 }
 
-window.startCapture = ({ host, writeKey, capture: wanted }) => {
+window.startCapture = ({ host, writeKey, run, capture: wanted }) => {
   const factories = capture as unknown as Record<string, (options: unknown) => CaptureModule>;
   window.analytics = init({
     host,
@@ -27,6 +29,7 @@ window.startCapture = ({ host, writeKey, capture: wanted }) => {
     capture: Object.entries(wanted).map(([name, options]) =>
       factories[name]!(options === true ? {} : options),
     ),
+    redact: (message) => ({ ...message, context: { ...message.context, run } }),
     onError: (error) => setTimeout(() => void Promise.reject(error)),
   });
 };

@@ -28,7 +28,7 @@ export interface CaptureSite {
   serve(path: string, modules: CapturePageSettings['capture'], body?: string): void;
   /** Serves any text. */
   serveText(path: string, contentType: string, text: string): void;
-  /** Forgets what has arrived so far. */
+  /** Forgets what has arrived so far, and what is still to come of pages served so far. */
   clear(): Promise<void>;
   /**
    * What the gateway has accepted, in the order of the calls, once `enough` of it is there.
@@ -53,6 +53,7 @@ export async function startCaptureSite(postgresUrl: string): Promise<CaptureSite
   await new Promise<void>((resolve) => server.listen(0, resolve));
   const { port } = server.address() as AddressInfo;
   let since = await gateway.log.endOffsets();
+  let run = 0;
 
   async function readArrived(): Promise<ArrivedMessage[]> {
     const records = await gateway.readLog(since);
@@ -60,8 +61,9 @@ export async function startCaptureSite(postgresUrl: string): Promise<CaptureSite
       if (meta.kind === 'rejected') throw new Error(`rejected: ${meta.message} ${text}`);
       return (JSON.parse(text) as { batch: ArrivedMessage[] }).batch;
     });
+    const ofThisRun = messages.filter(({ context }) => (context['run'] ?? run) === run);
     // Ids begin with the time of the call.
-    return messages.sort((a, b) => (a.messageId < b.messageId ? -1 : 1));
+    return ofThisRun.sort((a, b) => (a.messageId < b.messageId ? -1 : 1));
   }
 
   return {
@@ -70,7 +72,7 @@ export async function startCaptureSite(postgresUrl: string): Promise<CaptureSite
     gatewayUrl,
     writeKey,
     serve(path, capture, body = '') {
-      const settings: CapturePageSettings = { host: gatewayUrl, writeKey, capture };
+      const settings: CapturePageSettings = { host: gatewayUrl, writeKey, run, capture };
       files.set(path, {
         contentType: 'text/html',
         text: `<!doctype html><title>Page ${path}</title><link rel="icon" href="data:,"><body>${body}
@@ -81,10 +83,11 @@ export async function startCaptureSite(postgresUrl: string): Promise<CaptureSite
       files.set(path, { contentType, text });
     },
     async clear() {
+      run++;
       since = await gateway.log.endOffsets();
     },
     async arrived(enough) {
-      const deadline = Date.now() + 20_000;
+      const deadline = Date.now() + 40_000;
       for (;;) {
         const messages = await readArrived();
         if (enough(messages)) return messages;

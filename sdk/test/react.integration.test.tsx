@@ -85,8 +85,7 @@ describe('on a server', () => {
 
 describe.each(['client', 'settings'] as const)('with %s, under StrictMode', (by) => {
   beforeAll(async () => {
-    const script = await bundle(fileURLToPath(new URL('./react-page.tsx', import.meta.url)), 'development');
-    site.serveText('/react.js', 'text/javascript', script);
+    await serveBundle(fileURLToPath(new URL('./react-page.tsx', import.meta.url)), 'development');
   });
 
   beforeEach(async () => {
@@ -153,7 +152,7 @@ describe.each(['production', 'development'] as const)('the React example, built 
       root: EXAMPLE,
       mode,
       esbuild: { jsx: 'automatic', jsxDev: mode === 'development' },
-      logLevel: 'warn',
+      logLevel: 'error',
       resolve: { conditions: ['sluice-source', ...defaultClientConditions] },
       define: {
         'process.env.NODE_ENV': JSON.stringify(mode),
@@ -200,15 +199,18 @@ describe.each(['production', 'development'] as const)('the React example, built 
   });
 });
 
-async function bundle(entry: string, mode: string): Promise<string> {
+/** Serves the entry as `/react.js`, with what it loads later beside it. */
+async function serveBundle(entry: string, mode: string): Promise<void> {
   const [built] = (await build({
     configFile: false,
     mode,
-    logLevel: 'warn',
+    logLevel: 'error',
     esbuild: { jsx: 'automatic' },
     resolve: { conditions: ['sluice-source', ...defaultClientConditions] },
     define: { 'process.env.NODE_ENV': JSON.stringify(mode) },
-    build: { write: false, target: 'es2022', lib: { entry, formats: ['es'] } },
+    build: { write: false, target: 'es2022', lib: { entry, formats: ['es'], fileName: 'react' } },
   })) as Rollup.RollupOutput[];
-  return built!.output[0].code;
+  for (const file of built!.output) {
+    if (file.type === 'chunk') site.serveText(`/${file.fileName}`, 'text/javascript', file.code);
+  }
 }

@@ -20,8 +20,8 @@ export interface Lab {
   readonly signal: AbortSignal;
   /** A tab with the SDK; its first event has arrived and its answer is back. */
   openWarmPage(): Promise<Page>;
-  /** Tracks numbered events in one task of the page; resolves with how long the calls took, milliseconds. */
-  trackMany(page: Page, options: TrackOptions): Promise<number>;
+  /** Tracks numbered events in one task of the page. */
+  trackMany(page: Page, options: TrackOptions): Promise<TrackTimes>;
   /** The same, then on to another page in the same task; resolves when that page is there, or did not come. */
   trackThenGo(page: Page, options: TrackOptions, url: string): Promise<void>;
   /**
@@ -45,6 +45,13 @@ export interface TrackOptions {
   padBytes?: number;
   /** Events with a prefix are not counted. */
   labelPrefix?: string;
+}
+
+/** Milliseconds of the page's thread. */
+export interface TrackTimes {
+  callsMs: number;
+  /** The calls, and what they left for the end of the task. */
+  taskMs: number;
 }
 
 /** How long an answer takes. */
@@ -121,7 +128,7 @@ export async function openLab({ subject, scripts, executable, signal }: LabOptio
         await wait(2 * ANSWER_DELAY_MS, signal);
         return page;
       },
-      trackMany: (page, options) => page.evaluate<number>(`lab.trackMany(${JSON.stringify(options)})`),
+      trackMany: (page, options) => page.evaluate<TrackTimes>(`lab.trackMany(${JSON.stringify(options)})`),
       async trackThenGo(page, options, url) {
         // Without network it is the browser's own page of errors, which may tell nothing.
         const gone = page.waitForEvent('domcontentloaded', { timeout: 5_000 }).catch(() => undefined);

@@ -44,13 +44,19 @@ window.lab = {
   start() { lab.started = subject.start(window.labSettings); },
   /** One event that is not counted. */
   trackOne(label) { subject.track('Lab aside', propertiesOf(label, 0)); },
-  /** Tracks events in one task. Returns how long the calls took, milliseconds. */
-  trackMany({ from = 0, count, padBytes = 0, labelPrefix = '' }) {
+  /**
+   * Tracks events in one task. Resolves with how long the calls took, milliseconds, and how long with what they left for
+   * the end of the task.
+   */
+  async trackMany({ from = 0, count, padBytes = 0, labelPrefix = '' }) {
     const { event } = window.labSettings;
     const all = Array.from({ length: count }, (_, i) => propertiesOf(labelPrefix + (from + i), padBytes));
     const startedMs = performance.now();
     for (const properties of all) subject.track(event, properties);
-    return performance.now() - startedMs;
+    const callsMs = performance.now() - startedMs;
+    // What the calls queued comes before what is queued now; and what that queues, before the next.
+    for (let hop = 0; hop < 5; hop++) await null;
+    return { callsMs, taskMs: performance.now() - startedMs };
   },
   /** Sends what waits. Resolves with how many still wait. */
   async flush() { return 'flush' in subject ? await subject.flush() : 0; },

@@ -18,7 +18,6 @@ export function createIdentity(
   cookieDomain: string | undefined,
 ): Identity {
   type Ids = [anonymousId: string, userId?: string];
-  let isKept = false;
 
   function read(): Ids {
     return (storage.read(KEY) as Ids | undefined) ?? write([createId()]);
@@ -26,7 +25,7 @@ export function createIdentity(
 
   function write(ids: Ids): Ids {
     storage.write(KEY, ids);
-    if (isKept) writeCookie(ids[0], MAX_AGE_SECONDS);
+    if (storage.isShared) writeCookie(ids[0], MAX_AGE_SECONDS);
     return ids;
   }
 
@@ -50,11 +49,9 @@ export function createIdentity(
     reset: () => void write([createId()]),
     keep() {
       storage.keep();
-      isKept = true;
       write(read());
     },
     forget() {
-      isKept = false;
       writeCookie('', 0);
       storage.forget();
     },

@@ -5,6 +5,7 @@ import { createSender } from '../core/sender.js';
 import type { Timers } from '../core/timers.js';
 import type { ConsentStatus, DeliveryReport, EventMap } from '../core/types.js';
 import { createUuidV7Source } from '../core/uuid-v7.js';
+import type { Plan, PlannedEvents } from '../plan/plan.js';
 import { createContextReader } from './context.js';
 import { createIdentity } from './identity.js';
 import { createMessageStore, type MessageStore } from './message-store.js';
@@ -17,6 +18,7 @@ import type { Tabs } from './tabs.js';
 import { createTransport } from './transport.js';
 
 export type * from '../core/types.js';
+export type { EventsOf, Plan, PlannedAnalytics } from '../plan/plan.js';
 export type { BrowserAnalytics, BrowserSettings } from './settings.js';
 
 /**
@@ -26,13 +28,24 @@ export type { BrowserAnalytics, BrowserSettings } from './settings.js';
 export function init<Events extends EventMap = EventMap>(given: BrowserSettings): BrowserAnalytics<Events> {
   const settings = { ...BROWSER_DEFAULTS, ...given } as Settings;
   try {
-    if (typeof document === 'undefined') throw new Error('not in a browser');
-    if (!settings.writeKey || !settings.host) throw new Error('no writeKey or no host');
+    if (typeof document === 'undefined') throw new Error('no document');
+    if (!settings.writeKey || !settings.host) throw new Error('no writeKey or host');
     return start(settings);
   } catch (error) {
     return startInert(settings, error);
   }
 }
+
+/**
+ * `init`, with the events of a tracking plan. The plan is imported as a type: nothing of it, or of the library it is
+ * written with, is in the bundle.
+ *
+ *     import type { plan } from './plan';
+ *     const analytics = createAnalytics<typeof plan>({ writeKey, host });
+ */
+export const createAnalytics: <P extends Plan = never>(
+  settings: BrowserSettings,
+) => BrowserAnalytics<PlannedEvents<P>> = init;
 
 /** What pages of an origin tell each other. */
 type News = { reports: DeliveryReport[] } | { consent: ConsentStatus };
@@ -150,9 +163,7 @@ function start(settings: Settings): BrowserAnalytics {
     }
   }
   const { attempt } = core;
-  const analytics = Object.defineProperty(core.analytics, 'outbox', {
-    get: () => store?.kind ?? 'memory',
-  }) as BrowserAnalytics;
+  const analytics = core.analytics as BrowserAnalytics;
   for (const module of settings.capture ?? []) {
     const stop = attempt(() => module({ analytics, redactUrl }));
     if (stop) ending.signal.addEventListener('abort', stop);
@@ -172,5 +183,5 @@ function startInert(settings: Settings, reason: unknown): BrowserAnalytics {
   const ports = { createId, now, identity: {}, initialConsent: 'pending' } as unknown as CorePorts;
   const { analytics, fail } = createCore(settings, ports);
   fail(reason);
-  return Object.assign(analytics, { outbox: 'memory' as const });
+  return analytics as BrowserAnalytics;
 }

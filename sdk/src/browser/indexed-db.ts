@@ -4,7 +4,7 @@ const OPEN_TIMEOUT_MS = 3_000;
 
 /** Messages in IndexedDB, by their keys. Methods reject once the browser has closed the database. */
 export interface Database {
-  /** Hands it over within the call; resolves once it is stored. */
+  /** Hands it over at the end of the running task; resolves once it is stored. */
   put(key: string, json: string): Promise<void>;
   /** In order. */
   keys(): Promise<string[]>;
@@ -16,49 +16,49 @@ export interface Database {
  * Opens, or makes, a database. A module of its own, which pages load beside their first work.
  *
  * A page may navigate in the next moment. A transaction that commits by itself is aborted then; one that is told to
- * commit is stored, as put and commit have both left the page. So what a task asks for shares a transaction, and a
- * microtask, which runs at the end of the task, commits it.
+ * commit is stored, as put and commit have both left the page. So the messages of a task share a transaction, which a
+ * microtask, that runs at the end of the task and before any navigation, fills and commits: until its commit a put is worth
+ * nothing, and each one costs the calling code a message to another process.
  */
 export async function openDatabase(name: string): Promise<Database> {
   const database = await open(name);
   database.onversionchange = () => database.close();
-  /** Of the running task. */
-  let store: IDBObjectStore | undefined;
-  let done: Promise<void>;
-
-  function use(): IDBObjectStore {
-    if (store) return store;
-    const transaction = database.transaction(STORE, 'readwrite', { durability: 'relaxed' });
-    done = new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error!);
-    });
-    queueMicrotask(() => {
-      store = undefined;
-      transaction.commit();
-    });
-    return (store = transaction.objectStore(STORE));
-  }
+  /** What the running task puts. */
+  let batch: [json: string, key: string][] | undefined;
+  let batchStored: Promise<unknown>;
 
   /** The results of requests, once they are stored. */
   async function ask<T>(makeRequests: (store: IDBObjectStore) => IDBRequest<T>[]): Promise<T[]> {
-    const requests = makeRequests(use());
-    await done;
+    const transaction = database.transaction(STORE, 'readwrite', { durability: 'relaxed' });
+    const requests = makeRequests(transaction.objectStore(STORE));
+    transaction.commit();
+    await new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error!);
+    });
     return requests.map(({ result }) => result);
+  }
+
+  async function storeBatch(put: [json: string, key: string][]): Promise<void> {
+    // The end of the task.
+    await Promise.resolve();
+    batch = undefined;
+    await ask((store) => put.map(([json, key]) => store.put(json, key)));
   }
 
   return {
     async put(key, json) {
-      use().put(json, key);
-      await done;
+      if (!batch) batchStored = storeBatch((batch = []));
+      batch.push([json, key]);
+      await batchStored;
     },
     async keys() {
-      const [keys] = await ask((at) => [at.getAllKeys()]);
+      const [keys] = await ask((store) => [store.getAllKeys()]);
       return keys as string[];
     },
-    read: (keys) => ask((at) => keys.map((key) => at.get(key) as IDBRequest<string | undefined>)),
+    read: (keys) => ask((store) => keys.map((key) => store.get(key) as IDBRequest<string | undefined>)),
     async remove(keys) {
-      await ask((at) => keys.map((key) => at.delete(key)));
+      await ask((store) => keys.map((key) => store.delete(key)));
     },
   };
 }

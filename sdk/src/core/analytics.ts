@@ -71,7 +71,7 @@ export interface CorePorts {
 }
 
 export interface Core {
-  analytics: Analytics;
+  analytics: Analytics & { readonly outbox: Outbox['kind'] };
   /** Undefined until there is consent. */
   readonly sender: Sender | undefined;
   /** Verdicts that another page of the same outbox got. */
@@ -152,7 +152,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     fields: Partial<Message>,
     { context, timestamp, ...ids }: CallOptions = {},
   ): string {
-    if (isStopped || status === 'denied') throw new Error('shut down, or no consent');
+    if (isStopped || status === 'denied') throw new Error('shut down or denied');
     const atMs = now();
     let message: Message | null = {
       type,
@@ -224,7 +224,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     return sender?.flush(options?.timeoutMs) ?? { accepted: 0, rejected: 0, waiting: held.length };
   }
 
-  const analytics: Analytics = {
+  const analytics: Core['analytics'] = {
     track: toCall((event: string, properties: Properties = {}, options?: CallOptions) =>
       send('track', { event: readId(event), properties }, options),
     ),
@@ -232,8 +232,9 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     screen: toView('screen'),
     identify: toCall((user: string | Traits, more: Traits | CallOptions = {}, options?: CallOptions) => {
       if (typeof user === 'object') return send('identify', { traits: user }, more);
-      identity.setUserId(readId(user));
-      return send('identify', { userId: identity.userId, traits: more as Traits }, options);
+      const userId = readId(user);
+      identity.setUserId(userId);
+      return send('identify', { userId, traits: more as Traits }, options);
     }),
     group: toCall((groupId: string, traits: Traits = {}, options?: CallOptions) =>
       send('group', { groupId: readId(groupId), traits }, options),
@@ -260,6 +261,9 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     onDelivery(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    get outbox() {
+      return outbox?.kind ?? 'memory';
     },
     get user() {
       return {
@@ -295,7 +299,7 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
 /** An id or a name as a text. */
 function readId(value: unknown): string {
   if (typeof value !== 'number' && (typeof value !== 'string' || value === '')) {
-    throw new Error('no id or no name');
+    throw new Error('no id or name');
   }
   return String(value);
 }

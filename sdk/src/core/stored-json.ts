@@ -14,5 +14,6 @@ export function toStoredJson(message: object): string {
 
 /** Bytes of a text in UTF-8. */
 export function utf8Bytes(text: string): number {
-  return encoder.encode(text).length;
+  // Most messages are ASCII, and looking costs less than encoding.
+  return /[\u0080-\uffff]/.test(text) ? encoder.encode(text).length : text.length;
 }

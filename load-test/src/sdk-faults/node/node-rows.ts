@@ -24,8 +24,9 @@ const EVENTS = 25;
 const FLOOD_EVENTS = 50_000;
 const FLOOD_PAD_BYTES = 600;
 const OUTAGE_MS = 12_000;
-/** How long nothing may arrive until it is over. */
-const IDLE_MS = 15_000;
+/** How long nothing may arrive until it is over. Sluice may wait up to 16 s before its fourth attempt. */
+const SLUICE_IDLE_MS = 60_000;
+const PEER_IDLE_MS = 15_000;
 /** What follows a lost answer comes within this: Sluice waits two to four seconds. */
 const SECOND_TRY_MS = 10_000;
 const ANSWERS_MS = 1_000;
@@ -77,7 +78,7 @@ export const NODE_ROWS: readonly NodeRow[] = [
       await lab.proxy.setWeather('answer-lost', 1);
       const application = await lab.start({ events: EVENTS, then: 'serve' });
       await application.tracked;
-      await lab.untilStill(1, IDLE_MS);
+      await lab.untilStill(1, idleMsOf(lab));
       application.kill('SIGKILL');
       return end(application, lab);
     },
@@ -96,7 +97,7 @@ export const NODE_ROWS: readonly NodeRow[] = [
       await lab.proxy.setWeather('answer-lost', 1);
       const application = await lab.start({ events: EVENTS, then: 'serve' });
       await application.tracked;
-      await lab.untilStill(EVENTS, IDLE_MS);
+      await lab.untilStill(EVENTS, idleMsOf(lab));
       await wait(SECOND_TRY_MS, lab.signal);
       application.kill('SIGKILL');
       return end(application, lab);
@@ -113,7 +114,7 @@ export const NODE_ROWS: readonly NodeRow[] = [
       await wait(OUTAGE_MS, lab.signal);
       const requestsInOutage = lab.proxy.requests.length;
       await lab.proxy.setWeather('pass');
-      await lab.untilStill(EVENTS, IDLE_MS);
+      await lab.untilStill(EVENTS, idleMsOf(lab));
       application.kill('SIGKILL');
       return { ...(await end(application, lab)), requestsInOutage };
     },
@@ -131,7 +132,7 @@ export const NODE_ROWS: readonly NodeRow[] = [
       });
       const { events, rssGrowthBytes, syncMicros } = await application.tracked;
       await lab.proxy.setWeather('pass');
-      await lab.untilStill(events, 2 * IDLE_MS);
+      await lab.untilStill(events, 2 * idleMsOf(lab));
       // The last answers are on their way back.
       await wait(ANSWERS_MS, lab.signal);
       application.kill('SIGKILL');
@@ -149,6 +150,10 @@ export const NODE_ROWS: readonly NodeRow[] = [
     },
   },
 ];
+
+function idleMsOf(lab: NodeLab): number {
+  return lab.isSluice ? SLUICE_IDLE_MS : PEER_IDLE_MS;
+}
 
 async function end(application: Application, lab: NodeLab): Promise<NodeFindings> {
   const { how, afterMs } = await awaitEnd(application, lab.signal);

@@ -17,7 +17,8 @@ function showResults() {
   const parameters = new URLSearchParams(location.search);
   const query = parameters.get('q') ?? '';
   const category = parameters.get('category') ?? '';
-  form.elements.q.value = query;
+  // Somebody may have typed before this script was there.
+  if (document.activeElement !== form.elements.q) form.elements.q.value = query;
   form.elements.category.value = CATEGORIES.includes(category) ? category : '';
   const found = searchProducts(query, form.elements.category.value);
   document.querySelector('#result-title').textContent = query === '' ? category || 'All goods' : `“${query}”`;
