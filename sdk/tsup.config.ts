@@ -62,7 +62,7 @@ const smallest = {
       // Functions that stand by themselves leave the short names to the bundler, which names once more.
       // `use client` stays, for React.
       directives: false,
-      ...{ pure_getters: true, hoist_funs: true, inline: 0, reduce_funcs: false },
+      ...{ pure_getters: true, hoist_funs: true, inline: false, reduce_funcs: false },
     },
   },
   esbuildOptions(options) {
