@@ -213,11 +213,11 @@ describe('the SDK in Node', () => {
   it('reports what the gateway refuses, message by message', async () => {
     const analytics = start();
     const good = analytics.track('Good', {}, { userId: 'u1' });
-    const bad = analytics.track('Bad', {}, { userId: 'u1', timestamp: 'yesterday' });
+    const bad = analytics.track('Bad', {}, { userId: 'u1', timestamp: new Date(0) });
     expect(await analytics.flush()).toEqual({ accepted: 1, rejected: 1, waiting: 0 });
     expect(analytics.reports).toMatchObject([
       { outcome: 'accepted', messageId: good },
-      { outcome: 'rejected', messageId: bad, code: 'invalid_timestamp', field: '/timestamp' },
+      { outcome: 'rejected', messageId: bad, code: 'timestamp_out_of_range', field: '/timestamp' },
     ]);
   });
 

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,9 @@ import { createApiClient } from '../client/api-client.js';
 import { findChromium } from '../clients/browser-sdk.js';
 import { startStandalone } from '../instance/standalone-instance.js';
 import { BROWSER_ROWS } from '../sdk-faults/browser-rows.js';
+import { NODE_PEERS } from '../sdk-faults/node/node-peers.js';
+import { NODE_ROWS } from '../sdk-faults/node/node-rows.js';
+import { runNodeFaults } from '../sdk-faults/node/run-node-faults.js';
 import { judge } from '../sdk-faults/judge.js';
 import { installPeers, PEERS, PEERS_DIR, peerSubject } from '../sdk-faults/peers.js';
 import { SLUICE, type FaultRunOptions, type Row } from '../sdk-faults/row.js';
@@ -24,22 +27,34 @@ interface Flags {
   json?: boolean;
 }
 
-const list = (text: string): string[] => text.split(',').filter((name) => name !== '');
+const names = (all: readonly { name: string }[]): string[] => all.map(({ name }) => name);
+const PEER_NAMES = [...new Set([...names(PEERS), ...names(NODE_PEERS)])];
+
+/** Reads a list of names, of which each must be known. */
+function listOf(known: readonly string[]): (text: string) => string[] {
+  return (text) => {
+    const wanted = text.split(',').filter((name) => name !== '');
+    const unknown = wanted.filter((name) => !known.includes(name));
+    if (wanted.length === 0 || unknown.length > 0) {
+      throw new InvalidArgumentError(`Expected some of ${known.join(', ')}.`);
+    }
+    return wanted;
+  };
+}
 
 const program = new Command('verify-sdk-faults')
   .description(
     'Starts a Sluice of its own and lets the SDK send to it, in Chromium and in Node, while pages are left, renderers crash, the network fails and the server refuses; then looks every event up in the stores.',
   )
   .option(
-    '--row <name>',
-    'only this row, several separated by commas; in Chromium there are: ' +
-      BROWSER_ROWS.map(({ name }) => name).join(', '),
-    list,
+    '--row <names>',
+    `only these rows, separated by commas; in Chromium: ${names(BROWSER_ROWS).join(', ')}; in Node: ${names(NODE_ROWS).join(', ')}`,
+    listOf([...names(BROWSER_ROWS), ...names(NODE_ROWS)]),
   )
   .option(
     '--sdk <names>',
-    `SDKs to run, separated by commas: ${[SLUICE, ...PEERS.map(({ name }) => name)].join(', ')}`,
-    list,
+    `only these SDKs, separated by commas: ${[SLUICE, ...PEER_NAMES].join(', ')}`,
+    listOf([SLUICE, ...PEER_NAMES]),
     [SLUICE],
   )
   .option('--peers', 'run all peers, too; those that are missing are installed from npm, into .cache')
@@ -48,16 +63,12 @@ const program = new Command('verify-sdk-faults')
   .option('--trace', 'tell the requests and the stored data of rows of Sluice that failed');
 
 await runCommand<Flags>(program, async (flags, context) => {
-  const executable = await findChromium(flags.chromium);
-  if (executable === undefined) {
-    throw new Error(
-      `No Chromium${flags.chromium === undefined ? '' : ` at ${flags.chromium}`}: the browser SDK cannot be verified. ` +
-        'Install it (Debian, Ubuntu: "apt-get install chromium") or name one with --chromium.',
-    );
-  }
-  const sdks = new Set([...flags.sdk, ...(flags.peers === true ? PEERS.map(({ name }) => name) : [])]);
+  const rows = flags.row === undefined ? undefined : new Set(flags.row);
+  const sdks = new Set([...flags.sdk, ...(flags.peers === true ? PEER_NAMES : [])]);
+  const inBrowser = BROWSER_ROWS.some(({ name }) => rows?.has(name) ?? true);
+  const executable = inBrowser ? await requireChromium(flags.chromium) : '';
   const { installed, missing } = await installPeers(
-    PEERS.filter(({ name }) => sdks.has(name)),
+    PEERS.filter(({ name }) => inBrowser && sdks.has(name)),
     PEERS_DIR,
   );
   for (const [name, reason] of Object.entries(missing)) context.tell(`${name} is left out: ${reason}`);
@@ -69,13 +80,13 @@ await runCommand<Flags>(program, async (flags, context) => {
     try {
       const options: FaultRunOptions = {
         target: instance.target,
-        rows: flags.row === undefined ? undefined : new Set(flags.row),
+        rows,
         sdks,
         signal: context.signal,
         onProgress: (text) => context.progress(text),
         onRow: (row) => tellRow(row, context),
       };
-      const rows = await runBrowserFaults({
+      const inPages = await runBrowserFaults({
         ...options,
         executable,
         rounds: flags.rounds,
@@ -85,8 +96,16 @@ await runCommand<Flags>(program, async (flags, context) => {
         ],
         ...(flags.trace === true ? { onTrace: (text) => context.tell(text) } : {}),
       });
+      const inProcesses = await runNodeFaults({
+        ...options,
+        peersDir: PEERS_DIR,
+        onMissing(name, reason) {
+          missing[name] = reason;
+          context.tell(`${name} is left out: ${reason}`);
+        },
+      });
       const isAudited = await isBalanced(instance.target.apiUrl, instance.target.readKey);
-      return conclude(rows, isAudited, missing);
+      return conclude([...inPages, ...inProcesses], isAudited, missing);
     } finally {
       await instance.stop();
     }
@@ -94,6 +113,15 @@ await runCommand<Flags>(program, async (flags, context) => {
     await rm(dataDir, { recursive: true, force: true });
   }
 });
+
+async function requireChromium(wanted: string | undefined): Promise<string> {
+  const executable = await findChromium(wanted);
+  if (executable !== undefined) return executable;
+  throw new Error(
+    `No Chromium${wanted === undefined ? '' : ` at ${wanted}`}: the browser SDK cannot be verified. ` +
+      'Install it (Debian, Ubuntu: "apt-get install chromium") or name one with --chromium.',
+  );
+}
 
 function conclude(
   rows: readonly Row[],
@@ -124,7 +152,7 @@ function conclude(
 function tellRow(row: Row, context: CommandContext): void {
   context.tell(
     [
-      `${row.sdk}, ${row.title}: ${row.distinct}/${row.expected}`,
+      `${row.sdk}${row.place === 'node' ? ' in Node' : ''}, ${row.title}: ${row.distinct}/${row.expected}`,
       ...(row.extraCopies === 0 ? [] : [`+${row.extraCopies} on the wire`]),
       ...(row.copiesAfterLanding === null ? [] : [`${row.copiesAfterLanding} doubled after landing`]),
       ...(row.requestsInOutage === null ? [] : [`${row.requestsInOutage} requests in the outage`]),

@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { wait } from '../client/wait.js';
 import { RETRY_AFTER_SECONDS, type SeenRequest, type Weather } from './fault-proxy.js';
 import type { Lab } from './lab.js';
@@ -20,8 +21,8 @@ export interface RowFindings {
   notes?: string[];
   /** What Sluice owes beside its events and did not do. */
   broken?: string[];
-  /** The return visit was part of the row. */
-  hasReturned?: boolean;
+  /** A page of the return visit, where that was part of the row. */
+  returned?: Page;
 }
 
 const EVENTS = 10;
@@ -38,8 +39,8 @@ const OUTAGE_MS = 12_000;
 const RECOVERY_MS = 45_000;
 /** A page that goes on or is closed gets so long for what it could still send. */
 const AFTERMATH_MS = 3_000;
-/** Between the last event and the crash: what was begun gets a chance to be stored. */
-const BEFORE_CRASH_MS = 250;
+/** Between the last event and what ends the page: whoever stores later than in the call gets a chance to. */
+const BEFORE_THE_END_MS = 1_000;
 
 /** How long the network stays down after a page has gone. */
 const DEAD_AIR_MS = 1_500;
@@ -112,15 +113,13 @@ export const BROWSER_ROWS: readonly BrowserRow[] = [
     name: 'crash',
     title: 'net down → renderer crash → return',
     expected: ten,
-    async act(lab) {
-      const page = await lab.openWarmPage();
-      await lab.setNetwork(false);
-      await lab.trackMany(page, { count: EVENTS });
-      await wait(BEFORE_CRASH_MS, lab.signal);
-      await lab.browser.crash(page);
-      await lab.setNetwork(true);
-      return {};
-    },
+    act: (lab) => crashOffline(lab, BEFORE_THE_END_MS),
+  },
+  {
+    name: 'crash-at-once',
+    title: 'net down → renderer crash at once → return',
+    expected: ten,
+    act: (lab) => crashOffline(lab, 0),
   },
   {
     name: 'offline-navigate',
@@ -129,7 +128,9 @@ export const BROWSER_ROWS: readonly BrowserRow[] = [
     async act(lab) {
       const page = await lab.openWarmPage();
       await lab.setNetwork(false);
-      await lab.trackThenGo(page, { count: EVENTS }, lab.site.nextUrl(0));
+      await lab.trackMany(page, { count: EVENTS });
+      await wait(BEFORE_THE_END_MS, lab.signal);
+      await lab.trackThenGo(page, { count: 0 }, lab.site.nextUrl(0));
       // What the page still tries when it goes fails, too.
       await wait(DEAD_AIR_MS, lab.signal);
       await lab.setNetwork(true);
@@ -178,10 +179,10 @@ export const BROWSER_ROWS: readonly BrowserRow[] = [
       await lab.setNetwork(false);
       await lab.trackMany(first, { count: EVENTS });
       await lab.trackMany(second, { from: EVENTS, count: EVENTS });
-      await wait(BEFORE_CRASH_MS, lab.signal);
+      await wait(BEFORE_THE_END_MS, lab.signal);
       await lab.setNetwork(true);
-      await Promise.all([lab.comeBack(first), lab.comeBack(second)]);
-      return { hasReturned: true };
+      const [returned] = await Promise.all([lab.comeBack(first), lab.comeBack(second)]);
+      return { returned };
     },
   },
   {
@@ -201,6 +202,16 @@ async function navigateAtOnce(
   const page = await lab.openWarmPage();
   await lab.trackThenGo(page, { count, padBytes }, lab.site.nextUrl(firstByteMs));
   await lab.untilArrived(count, AFTERMATH_MS);
+  return {};
+}
+
+async function crashOffline(lab: Lab, delayMs: number): Promise<RowFindings> {
+  const page = await lab.openWarmPage();
+  await lab.setNetwork(false);
+  await lab.trackMany(page, { count: EVENTS });
+  await wait(delayMs, lab.signal);
+  await lab.browser.crash(page);
+  await lab.setNetwork(true);
   return {};
 }
 

@@ -1,11 +1,10 @@
-import { formatWatermark, parseWatermark } from '@sluice/contracts';
 import { randomBytes } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { wait } from '../client/wait.js';
-import { startFaultProxy, type FaultProxy, type SeenRequest } from './fault-proxy.js';
+import { readArrivals, rememberLabels, type Arrivals } from './arrivals.js';
+import { startFaultProxy, type FaultProxy } from './fault-proxy.js';
 import { startLabBrowser, type LabBrowser } from './lab-browser.js';
 import { startLabSite, type LabSite } from './lab-site.js';
-import { labelsIn } from './markers.js';
 import { SLUICE } from './row.js';
 import type { Subject } from './subject.js';
 
@@ -46,17 +45,6 @@ export interface TrackOptions {
   padBytes?: number;
   /** Events with a prefix are not counted. */
   labelPrefix?: string;
-}
-
-/** What the server behind took in of the counted events. */
-export interface Arrivals {
-  /** Copies by the event's number. */
-  copies: Map<string, number>;
-  extraCopies: number;
-  messageIds: Set<string>;
-  refusals: string[];
-  watermark: string;
-  preflights: number;
 }
 
 /** How long an answer takes. */
@@ -108,35 +96,7 @@ export async function openLab({ subject, script, executable, signal }: LabOption
       return true;
     }
 
-    function arrivals(): Arrivals {
-      const found: Arrivals = {
-        copies: new Map(),
-        extraCopies: 0,
-        messageIds: new Set(),
-        refusals: [],
-        watermark: '',
-        preflights: 0,
-      };
-      const reached = new Map<number, number>();
-      for (const request of proxy.requests) {
-        if (request.method === 'OPTIONS') found.preflights++;
-        if (!request.takenIn) continue;
-        found.refusals.push(...request.refusals);
-        for (const [partition, offset] of parseWatermark(request.watermark) ?? []) {
-          reached.set(partition, Math.max(offset, reached.get(partition) ?? 0));
-        }
-        readLabels(request).forEach((label, index, { length }) => {
-          if (!/^\d+$/.test(label)) return;
-          const before = found.copies.get(label) ?? 0;
-          found.copies.set(label, before + 1);
-          if (before > 0) found.extraCopies++;
-          const id = length === request.messageIds.length ? request.messageIds[index] : undefined;
-          if (id !== undefined) found.messageIds.add(id);
-        });
-      }
-      found.watermark = formatWatermark(reached);
-      return found;
-    }
+    const arrivals = (): Arrivals => readArrivals(proxy.requests, readLabels);
 
     return {
       subjectName: subject.name,
@@ -205,14 +165,4 @@ export async function openLab({ subject, script, executable, signal }: LabOption
     await close();
     throw error;
   }
-}
-
-/** Bodies are read once: the lab looks at all requests again and again. */
-function rememberLabels(run: string): (request: SeenRequest) => readonly string[] {
-  const labels = new WeakMap<SeenRequest, readonly string[]>();
-  return (request) => {
-    const known = labels.get(request) ?? labelsIn(request.body, run);
-    labels.set(request, known);
-    return known;
-  };
 }

@@ -25,6 +25,8 @@ export interface Row {
    * because the machine is shared. Empty where it is not measured.
    */
   syncMicros: number[];
+  /** Growth of the process's memory at most, bytes; absent where it is not measured. */
+  rssGrowthBytes?: number;
   /** What a figure alone does not say. */
   notes: string[];
   /** What else the row asks of Sluice and did not get, in words; each makes the run fail. Always empty for peers. */

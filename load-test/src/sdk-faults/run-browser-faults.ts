@@ -1,8 +1,10 @@
+import type { Page } from 'playwright-core';
 import { createApiClient, type ApiClient } from '../client/api-client.js';
 import { wait } from '../client/wait.js';
+import type { Arrivals } from './arrivals.js';
 import { BROWSER_ROWS, type BrowserRow, type RowFindings } from './browser-rows.js';
 import { checkLanding } from './check-landing.js';
-import { openLab, type Arrivals, type Lab } from './lab.js';
+import { openLab, type Lab } from './lab.js';
 import { worstOf, type FaultRunOptions, type Row } from './row.js';
 import { bundlePage, type Subject } from './subject.js';
 import { traceOf } from './trace.js';
@@ -23,6 +25,8 @@ const SLUICE_IDLE_MS = 60_000;
 const PEER_IDLE_MS = 15_000;
 /** After everything has arrived: copies come late. */
 const COPIES_MS = 3_000;
+/** Longer than a lease runs. */
+const OUTBOX_TIMEOUT_MS = 60_000;
 const LANDING_TIMEOUT_MS = 120_000;
 
 /** Runs rows one after the other, each in a browser of its own: the machine's time goes to one SDK at a time. */
@@ -63,11 +67,12 @@ async function runRow(lab: Lab, faultRow: BrowserRow, api: ApiClient): Promise<R
   const expected = faultRow.expected(lab.isSluice);
   const findings = await faultRow.act(lab);
   const notes = [...(findings.notes ?? [])];
-  if (findings.hasReturned !== true) {
+  let { returned } = findings;
+  if (returned === undefined) {
     if (lab.arrivals().copies.size >= expected) await wait(COPIES_MS, lab.signal);
     const before = lab.arrivals().copies.size;
     if (before < expected) notes.push(`${before} before the return visit`);
-    await lab.comeBack();
+    returned = await lab.comeBack();
   }
   const returnedMs = Date.now();
   const wasMissing = lab.arrivals().copies.size < expected;
@@ -76,6 +81,7 @@ async function runRow(lab: Lab, faultRow: BrowserRow, api: ApiClient): Promise<R
     notes.push(`the last one ${((Date.now() - returnedMs) / 1_000).toFixed(1)} s after the return visit`);
   }
   if (isComplete) await wait(COPIES_MS, lab.signal);
+  const waiting = await emptyOutbox(returned, lab);
 
   const arrivals = lab.arrivals();
   const row: Row = {
@@ -90,9 +96,22 @@ async function runRow(lab: Lab, faultRow: BrowserRow, api: ApiClient): Promise<R
     requestsInOutage: findings.requestsInOutage ?? null,
     syncMicros: findings.syncMicros ?? [],
     notes,
-    broken: [],
+    broken: waiting === 0 ? [] : [`${waiting} messages stay in the outbox`],
   };
   return lab.isSluice ? withLanding(row, lab, arrivals, findings, api) : row;
+}
+
+/**
+ * Pages that were left do not hear of what became of their last requests: another page sends those messages again, when
+ * their leases have run out. These copies belong to the row, too. Resolves with how many messages stay.
+ */
+async function emptyOutbox(page: Page, lab: Lab): Promise<number> {
+  const deadlineMs = Date.now() + OUTBOX_TIMEOUT_MS;
+  for (;;) {
+    const waiting = await page.evaluate<number>('lab.flush()');
+    if (waiting === 0 || Date.now() > deadlineMs) return waiting;
+    await wait(500, lab.signal);
+  }
 }
 
 /** What arrived is not yet what is counted: the stores have the last word. */
@@ -111,7 +130,7 @@ async function withLanding(
     timeoutMs: LANDING_TIMEOUT_MS,
     signal: lab.signal,
   });
-  const broken = [...(findings.broken ?? [])];
+  const broken = [...row.broken, ...(findings.broken ?? [])];
   if (arrivals.preflights > 0) broken.push(`${arrivals.preflights} preflights`);
   if (arrivals.refusals.length > 0) {
     broken.push(`${arrivals.refusals.length} messages refused: ${arrivals.refusals[0] ?? ''}`);

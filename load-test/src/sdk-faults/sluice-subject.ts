@@ -13,9 +13,9 @@ import { init } from '@sluice/sdk';
 let sluice;
 export const start = ({ url, writeKey }) => {
   sluice = init({ host: url, writeKey });
-  window.sluice = sluice;
 };
 export const track = (event, properties) => sluice.track(event, properties);
+export const flush = async () => (await sluice.flush()).waiting;
 `,
     resolveDir: fileURLToPath(new URL('.', import.meta.url)),
     writeKey: target.writeKey,

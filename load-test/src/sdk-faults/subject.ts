@@ -6,11 +6,13 @@ export interface Subject {
   name: string;
   /**
    * An ES module for the page. It exports `start({ url, host, writeKey })`, which returns a promise where the SDK starts
-   * asynchronously, and `track(event, properties)`.
+   * asynchronously, and `track(event, properties)`; Sluice's also `flush()`, which resolves with how many still wait.
    */
   pageModule: string;
   /** Folder from which the module's imports are found. */
   resolveDir: string;
+  /** Further export conditions of packages, e.g. to bundle sources in place of builds. Default none. */
+  conditions?: string[];
   writeKey: string;
   /** The server this SDK sends to. */
   startUpstream(): Upstream;
@@ -18,7 +20,7 @@ export interface Subject {
 
 /** What every page offers the lab beside the SDK. */
 const PAGE_HARNESS = `
-import { start, track } from 'lab:subject';
+import * as subject from 'lab:subject';
 
 const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const textOf = (bytes) => {
@@ -33,16 +35,19 @@ const propertiesOf = (label, padBytes) => {
 
 window.lab = {
   ready: Promise.resolve().then(() => lab.started),
-  start() { lab.started = start(window.labSettings); },
-  trackOne(label) { track(window.labSettings.event, propertiesOf(label, 0)); },
+  start() { lab.started = subject.start(window.labSettings); },
+  /** One event that is not counted. */
+  trackOne(label) { subject.track('Lab aside', propertiesOf(label, 0)); },
   /** Tracks events in one task. Returns how long the calls took, milliseconds. */
   trackMany({ from = 0, count, padBytes = 0, labelPrefix = '' }) {
     const { event } = window.labSettings;
     const all = Array.from({ length: count }, (_, i) => propertiesOf(labelPrefix + (from + i), padBytes));
     const startedMs = performance.now();
-    for (const properties of all) track(event, properties);
+    for (const properties of all) subject.track(event, properties);
     return performance.now() - startedMs;
   },
+  /** Sends what waits. Resolves with how many still wait. */
+  async flush() { return 'flush' in subject ? await subject.flush() : 0; },
   /** Tracks in a task of its own, and goes on to another page at once. */
   trackThenGo(options, url) {
     setTimeout(() => {
@@ -70,6 +75,7 @@ export async function bundlePage(subject: Subject): Promise<string> {
         },
       },
     ],
+    conditions: subject.conditions ?? [],
     bundle: true,
     minify: true,
     format: 'iife',

@@ -5,6 +5,7 @@ import { createSender } from '../core/sender.js';
 import type { Timers } from '../core/timers.js';
 import type { ConsentStatus, DeliveryReport, EventMap } from '../core/types.js';
 import { createUuidV7Source } from '../core/uuid-v7.js';
+import type { Plan, PlannedEvents } from '../plan/plan.js';
 import { createContextReader } from './context.js';
 import { createIdentity } from './identity.js';
 import { createMessageStore, type MessageStore } from './message-store.js';
@@ -17,6 +18,7 @@ import type { Tabs } from './tabs.js';
 import { createTransport } from './transport.js';
 
 export type * from '../core/types.js';
+export type { EventsOf, Plan, PlannedAnalytics } from '../plan/plan.js';
 export type { BrowserAnalytics, BrowserSettings } from './settings.js';
 
 /**
@@ -33,6 +35,17 @@ export function init<Events extends EventMap = EventMap>(given: BrowserSettings)
     return startInert(settings, error);
   }
 }
+
+/**
+ * `init`, with the events of a tracking plan. The plan is imported as a type: nothing of it, or of the library it is
+ * written with, is in the bundle.
+ *
+ *     import type { plan } from './plan';
+ *     const analytics = createAnalytics<typeof plan>({ writeKey, host });
+ */
+export const createAnalytics: <P extends Plan = never>(
+  settings: BrowserSettings,
+) => BrowserAnalytics<PlannedEvents<P>> = init;
 
 /** What pages of an origin tell each other. */
 type News = { reports: DeliveryReport[] } | { consent: ConsentStatus };

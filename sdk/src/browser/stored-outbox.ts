@@ -115,6 +115,7 @@ export function createStoredOutbox(
 
     async lease(limit, untilMs) {
       await loaded;
+      keepBounds();
       const picked = pick(limit, untilMs, false);
       const found = await store.read(picked.map(({ key }) => key));
       picked.forEach((entry, at) => (entry.json = found[at]));

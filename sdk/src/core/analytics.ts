@@ -232,8 +232,9 @@ export function createCore(settings: CoreSettings, ports: CorePorts): Core {
     screen: toView('screen'),
     identify: toCall((user: string | Traits, more: Traits | CallOptions = {}, options?: CallOptions) => {
       if (typeof user === 'object') return send('identify', { traits: user }, more);
-      identity.setUserId(readId(user));
-      return send('identify', { userId: identity.userId, traits: more as Traits }, options);
+      const userId = readId(user);
+      identity.setUserId(userId);
+      return send('identify', { userId, traits: more as Traits }, options);
     }),
     group: toCall((groupId: string, traits: Traits = {}, options?: CallOptions) =>
       send('group', { groupId: readId(groupId), traits }, options),

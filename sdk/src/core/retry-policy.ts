@@ -3,7 +3,7 @@ import type { Timers } from './timers.js';
 import type { TransportAnswer } from './transport.js';
 import type { DeliveryReport } from './types.js';
 
-const BASE_MS = 2_000;
+const BASE_MS = 4_000;
 const MAX_WAIT_MS = 300_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
@@ -52,8 +52,8 @@ export function readVerdicts(
 
 /**
  * How long to wait after the nth failure in a row, milliseconds; `random` in [0, 1). What the server asks for, else exponential; in both the
- * jitter comes on top, in the latter over the whole width of the wait: clients spread out, and three waits never fall
- * short of 14 s.
+ * jitter comes on top, in the latter over the whole width of the wait: clients spread out, and two waits never fall short
+ * of 12 s. A browser may repeat a request by itself when its connection is reset; even so an outage of 12 s sees three.
  */
 export function waitAfter(
   failures: number,

@@ -120,7 +120,7 @@ describe('createSender', () => {
         sender.sendNow(60_000);
         await timers.pass(1_000);
       }
-      expect(requests.length).toBeLessThanOrEqual(3);
+      expect(requests.filter(({ atMs }) => atMs < 12_000).length).toBeLessThanOrEqual(3);
       await timers.pass(20_000);
       expect(reports.map(({ messageId }) => messageId).sort()).toEqual(ids);
       expect(outbox.size).toBe(0);
@@ -227,7 +227,7 @@ describe('createSender', () => {
       const { timers, sender, track } = setUp(({ atMs }) => (atMs < 2_000 ? RESET : ACCEPTED));
       track(1);
       const flushing = sender.flush(5_000);
-      await timers.pass(3_000);
+      await timers.pass(5_000);
       expect(await flushing).toEqual({ accepted: 1, rejected: 0, waiting: 0 });
     });
 

@@ -29,7 +29,12 @@ export interface EdgeSettings<P extends Plan = never> extends ServerSettings<P> 
   asyncStorage?: AsyncStorage;
 }
 
-const DEFAULTS = { flushAt: 250, flushIntervalMs: 20, maxOutboxBytes: 8 * 1024 * 1024 };
+const DEFAULTS = {
+  flushAt: 250,
+  flushIntervalMs: 20,
+  maxOutboxMessages: 10_000,
+  maxOutboxBytes: 8 * 1024 * 1024,
+};
 
 /**
  * Starts tracking where there is `fetch` and nothing of Node: workers, edge functions, Deno, Bun. Messages wait in memory.

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { StoredMessage } from '../core/outbox.js';
 import { describeOutbox } from '../core/testing/index.js';
 import { openFileOutbox, SpoolInUseError, type FileOutbox, type FileOutboxOptions } from './file-outbox.js';
@@ -147,6 +147,15 @@ describe('openFileOutbox', () => {
     expect(told.join()).toContain('set aside');
   });
 
+  it('gives an id that stands twice on the disk once', async () => {
+    open().append(message(0));
+    const other = open({ dir: join(dir, 'other'), segmentBytes: 1 });
+    for (const n of [8, 9, 0]) other.append(message(n));
+    const image = crashImage();
+    cpSync(segmentsOf(join(dir, 'other'))[2]!, join(image, '000000000003.spool'));
+    expect(await idsIn(open({ dir: image }))).toEqual(['m0']);
+  });
+
   it('has one writer a directory, and frees the directory when it is closed', async () => {
     const outbox = open();
     expect(() => open()).toThrow(SpoolInUseError);
@@ -203,6 +212,32 @@ describe('openFileOutbox', () => {
     rmSync(obstacle, { recursive: true });
     await expect.poll(() => outbox.isOnDisk, { timeout: 10_000 }).toBe(true);
     expect(await idsIn(open({ dir: crashImage() }))).toEqual(['m0', 'm1', 'm2']);
+  });
+
+  it('leaves the directory alone once another writer has taken it over, and still gives everything', async () => {
+    const outbox = open({ lock: { heartbeatMs: 5 } });
+    outbox.append(message(0));
+    outbox.append(message(1));
+    // As another container does that believes this one gone.
+    const lockFile = join(dir, 'spool', 'writer.lock');
+    writeFileSync(lockFile, 'another');
+    // It notices with its next heartbeat.
+    let last = 1;
+    await expect
+      .poll(() => {
+        outbox.append(message(++last));
+        return outbox.isOnDisk;
+      })
+      .toBe(false);
+    const before = readdirSync(join(dir, 'spool'));
+    const size = statSync(segmentsOf(join(dir, 'spool'))[0]!).size;
+    await outbox.remove(['m0']);
+    outbox.append(message(++last));
+    expect(await idsIn(outbox)).toEqual(Array.from({ length: last }, (_, n) => `m${n + 1}`));
+    await outbox.close();
+    expect(readdirSync(join(dir, 'spool'))).toEqual(before);
+    expect(statSync(segmentsOf(join(dir, 'spool'))[0]!).size).toBe(size);
+    expect(readFileSync(lockFile, 'utf8')).toBe('another');
   });
 
   it('drops a message that alone is beyond the bound, and nothing else', () => {
@@ -270,6 +305,7 @@ describe('openFileOutbox', () => {
         { stdio: ['ignore', 'pipe', 'inherit'] },
       );
       const exited = once(child, 'exit');
+      onTestFinished(() => void child.kill('SIGKILL'));
       let text = '';
       for await (const chunk of child.stdout) {
         text += String(chunk);
@@ -287,7 +323,7 @@ describe('openFileOutbox', () => {
     expect(acknowledged.filter((n) => n % 2 === 1 && there.has(n))).toEqual([]);
     expect(there.size).toBe(kept.length);
     expect(kept).toEqual([...kept].sort((a, b) => a - b));
-  });
+  }, 120_000);
 });
 
 type Call =

@@ -21,7 +21,7 @@ export { SpoolInUseError };
 export interface FileOutboxOptions extends OutboxBounds {
   /** The spool's own directory, made if there is none. One writer at a time. */
   dir: string;
-  /** A new file is begun beyond this size, bytes. Default 4 MiB. */
+  /** A new file is begun beyond this size, bytes. Default a 64th of `maxBytes`, between 1 and 64 MiB: all of them are open. */
   segmentBytes?: number;
   /** How long written messages may wait to be safe from a loss of power, milliseconds. Default 200. */
   syncIntervalMs?: number;
@@ -63,7 +63,7 @@ interface Entry {
   json: string | undefined;
 }
 
-const DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024;
+const MIB = 1024 * 1024;
 const DEFAULT_SYNC_INTERVAL_MS = 200;
 /** After how long a disk that refused is asked again. */
 const DISK_RETRY_MS = 1_000;
@@ -85,7 +85,7 @@ const MAX_ID_LENGTH = 1_024;
  * @throws SpoolInUseError when another writer has the directory, or the error of the disk when it cannot be opened.
  */
 export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
-  const { dir, segmentBytes = DEFAULT_SEGMENT_BYTES, now = Date.now } = options;
+  const { dir, segmentBytes = defaultSegmentBytes(options.maxBytes), now = Date.now } = options;
   const tellError = options.onError ?? (() => undefined);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(dir, options.lock);
@@ -476,6 +476,10 @@ export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
       }
     },
   };
+}
+
+function defaultSegmentBytes(maxBytes: number): number {
+  return Math.min(64 * MIB, Math.max(MIB, maxBytes / 64));
 }
 
 /** Makes the names of files durable, not only their content. */

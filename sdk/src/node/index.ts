@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { createMemoryOutbox, type Outbox, type OutboxBounds } from '../core/index.js';
+import { createMemoryOutbox, type OutboxBounds } from '../core/index.js';
 import type { Plan, PlannedEvents } from '../plan/plan.js';
 import { createCarrier, type CallContext } from './call-context.js';
 import { addExitHook } from './exit-hooks.js';
@@ -9,6 +9,7 @@ import { createFetchTransport } from './fetch-transport.js';
 import { createHttpTransport } from './http-transport.js';
 import {
   createServerAnalytics,
+  MAX_AGE_MS,
   readBatchUrl,
   type ServerAnalytics,
   type ServerSettings,
@@ -22,8 +23,8 @@ export type { CallContext } from './call-context.js';
 export type { ServerAnalytics as NodeAnalytics } from './server-analytics.js';
 
 /**
- * Besides the common settings. Defaults that differ in Node: 250 messages a request, gathered for 500 ms, 64 MiB waiting.
- * Idle connections and timers do not keep the process alive; requests under way do.
+ * Besides the common settings. Defaults that differ in Node: 250 messages a request, gathered for 500 ms; 64 MiB waiting in
+ * memory, with a spool 200,000 messages and 256 MiB on disk. Idle connections and timers do not keep the process alive; requests under way do.
  */
 export interface NodeSettings<P extends Plan = never> extends ServerSettings<P> {
   /**
@@ -51,7 +52,11 @@ export interface NodeSettings<P extends Plan = never> extends ServerSettings<P> 
   fetch?: typeof globalThis.fetch;
 }
 
-const DEFAULTS = { flushAt: 250, flushIntervalMs: 500, maxOutboxBytes: 64 * 1024 * 1024 };
+const MIB = 1024 * 1024;
+const SENDING = { flushAt: 250, flushIntervalMs: 500 };
+const BOUNDS_IN_MEMORY = { maxOutboxMessages: 10_000, maxOutboxBytes: 64 * MIB };
+/** Memory holds about 200 bytes of each message on disk. */
+const BOUNDS_ON_DISK = { maxOutboxMessages: 200_000, maxOutboxBytes: 256 * MIB };
 const EXIT_TIMEOUT_MS = 10_000;
 const EXIT_TIMEOUT_WITH_SPOOL_MS = 2_000;
 const GZIP_FROM_BYTES = 16 * 1024;
@@ -72,34 +77,40 @@ export function init<P extends Plan = never>(settings: NodeSettings<P>): ServerA
     settings.fetch === undefined
       ? createHttpTransport({ url, gzipFromBytes: settings.gzipFromBytes ?? GZIP_FROM_BYTES })
       : { send: createFetchTransport(url, settings.fetch), close: () => undefined };
-  let slots: SpoolSlots | undefined;
   let adopting: NodeJS.Timeout | undefined;
-
-  function openOutbox(bounds: OutboxBounds): Outbox {
-    const { spoolDir } = settings;
-    if (spoolDir !== undefined) {
-      try {
-        slots = openSlot({
-          ...bounds,
-          spoolDir: join(spoolDir, directoryOf(settings.writeKey)),
-          onError: tellLoudly,
-        });
-        return slots.outbox;
-      } catch (error) {
-        tellLoudly(
-          new Error(`The spool ${spoolDir} cannot be used; messages wait in memory.`, { cause: error }),
-        );
-      }
-    }
-    return createMemoryOutbox(bounds, Date.now);
-  }
+  let isSpoolUsed = false;
+  let onDrop: OutboxBounds['onDrop'] = () => undefined;
 
   /** For what costs a guarantee: somebody must hear of it. */
   function tellLoudly(error: Error): void {
-    if (settings.onError === undefined) process.emitWarning(error.message, { type: 'SluiceWarning' });
-    else settings.onError(error);
+    try {
+      if (settings.onError === undefined) process.emitWarning(error.message, { type: 'SluiceWarning' });
+      else settings.onError(error);
+    } catch {
+      // The application's own fault must not become the process's end.
+    }
   }
 
+  function openSpool(spoolDir: string): SpoolSlots | undefined {
+    try {
+      return openSlot({
+        maxMessages: settings.maxOutboxMessages ?? BOUNDS_ON_DISK.maxOutboxMessages,
+        maxBytes: settings.maxOutboxBytes ?? BOUNDS_ON_DISK.maxOutboxBytes,
+        maxAgeMs: settings.maxAgeMs ?? MAX_AGE_MS,
+        onDrop: (messageIds, reason) => onDrop(messageIds, reason),
+        spoolDir: join(spoolDir, directoryOf(settings.writeKey)),
+        onError: tellLoudly,
+      });
+    } catch (error) {
+      tellLoudly(
+        new Error(`The spool ${spoolDir} cannot be used; messages wait in memory.`, { cause: error }),
+      );
+      return undefined;
+    }
+  }
+
+  // First, because the bounds follow from where messages wait.
+  const slots = settings.spoolDir === undefined ? undefined : openSpool(settings.spoolDir);
   const server = createServerAnalytics<PlannedEvents<P>>(
     settings,
     {
@@ -110,7 +121,12 @@ export function init<P extends Plan = never>(settings: NodeSettings<P>): ServerA
       },
       transport: transport.send,
       carrier: createCarrier(new AsyncLocalStorage<CallContext>()),
-      openOutbox,
+      openOutbox(bounds) {
+        if (slots === undefined) return createMemoryOutbox(bounds, Date.now);
+        onDrop = bounds.onDrop;
+        isSpoolUsed = true;
+        return slots.outbox;
+      },
       hold() {
         const timer = setTimeout(() => undefined, HOLD_MS);
         return () => clearTimeout(timer);
@@ -119,9 +135,11 @@ export function init<P extends Plan = never>(settings: NodeSettings<P>): ServerA
         clearInterval(adopting);
         removeExitHook();
         transport.close();
+        // Without consent nobody has used it, and nobody else would close it.
+        if (!isSpoolUsed) slots?.outbox.close().catch(tellLoudly);
       },
     },
-    DEFAULTS,
+    { ...SENDING, ...(slots === undefined ? BOUNDS_IN_MEMORY : BOUNDS_ON_DISK) },
   );
 
   async function adopt(): Promise<void> {

@@ -87,6 +87,7 @@ export interface ServerRuntime {
 export interface RuntimeDefaults {
   flushAt: number;
   flushIntervalMs: number;
+  maxOutboxMessages: number;
   maxOutboxBytes: number;
 }
 
@@ -97,8 +98,8 @@ export interface Server<Events extends EventMap> {
   readonly waiting: number;
 }
 
-const DEFAULT_OUTBOX_MESSAGES = 10_000;
-const DEFAULT_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1_000;
+/** How long messages wait unless the settings say otherwise. */
+export const MAX_AGE_MS = 7 * 24 * 60 * 60 * 1_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 /** Far below what the server takes of one body. */
 const MAX_BATCH_BYTES = 512 * 1024;
@@ -127,9 +128,9 @@ export function createServerAnalytics<Events extends EventMap>(
   const core = createCore(
     {
       ...settings,
-      maxOutboxMessages: settings.maxOutboxMessages ?? DEFAULT_OUTBOX_MESSAGES,
+      maxOutboxMessages: settings.maxOutboxMessages ?? defaults.maxOutboxMessages,
       maxOutboxBytes: settings.maxOutboxBytes ?? defaults.maxOutboxBytes,
-      maxAgeMs: settings.maxAgeMs ?? DEFAULT_MAX_AGE_MS,
+      maxAgeMs: settings.maxAgeMs ?? MAX_AGE_MS,
       redact: createRedact(settings),
     },
     {
@@ -185,6 +186,9 @@ export function createServerAnalytics<Events extends EventMap>(
     shutdown: (options) => holding<FlushResult>(() => analytics.shutdown(options)),
     withContext: (context, work) => carrier.run(context, work),
     ready: () => holding(() => pressure.ready()),
+    get user() {
+      return analytics.user;
+    },
     get isFull() {
       return pressure.isFull;
     },

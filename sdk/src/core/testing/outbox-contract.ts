@@ -55,6 +55,10 @@ export function describeOutbox(
     return messages;
   }
 
+  /** What a message is, without what an adapter may keep beside it. */
+  const plain = (messages: readonly StoredMessage[]): StoredMessage[] =>
+    messages.map(({ messageId, json, bytes, storedAtMs }) => ({ messageId, json, bytes, storedAtMs }));
+
   const idsOf = (messages: readonly StoredMessage[]): string[] => messages.map(({ messageId }) => messageId);
 
   describe(`${name} as an outbox`, () => {
@@ -63,7 +67,7 @@ export function describeOutbox(
         const outbox = await open(bounds());
         const messages = await fill(outbox, 20);
         expect(outbox.size).toBe(20);
-        expect(await outbox.lease(ALL, START_MS + 1_000)).toEqual(messages);
+        expect(plain(await outbox.lease(ALL, START_MS + 1_000))).toEqual(messages);
         await outbox.close();
       }));
 
@@ -204,7 +208,7 @@ export function describeOutbox(
         outbox.append(messageOf(2));
         const { bytes } = messageOf(0);
         const leased = outbox.leaseNow({ messages: 10, bytes: bytes * 2 }, START_MS + 1_000);
-        expect(leased).toEqual([messageOf(0), messageOf(1)]);
+        expect(plain(leased)).toEqual([messageOf(0), messageOf(1)]);
         await outbox.settled();
         expect(idsOf(await outbox.lease(ALL, START_MS + 1_000))).toEqual([messageOf(2).messageId]);
         await outbox.close();
@@ -226,9 +230,9 @@ export function describeOutbox(
         } else {
           expect(after.size).toBe(5);
           const isFree = keepsLeases ? messages.slice(3) : messages.slice(1);
-          expect(await after.lease(ALL, START_MS + 1_000)).toEqual(isFree);
+          expect(plain(await after.lease(ALL, START_MS + 1_000))).toEqual(isFree);
           setNow(START_MS + 1_001);
-          expect(await after.lease(ALL, START_MS + 2_000)).toEqual(messages.slice(1));
+          expect(plain(await after.lease(ALL, START_MS + 2_000))).toEqual(messages.slice(1));
         }
         await after.close();
       }));

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { openFileOutbox } from '../file-outbox.js';
 
 /**
@@ -17,5 +18,7 @@ for (let n = Number(first); ; n++) {
   const json = JSON.stringify({ messageId: `m${n}`, text: 'x'.repeat(200 + (n % 700)) });
   outbox.append({ messageId: `m${n}`, json, bytes: Buffer.byteLength(json), storedAtMs: Date.now() });
   if (n % 2 === 1) await outbox.remove([`m${n}`]);
-  process.stdout.write(`${n}\n`);
+  // Whoever reads sets the pace.
+  if (!process.stdout.write(`${n}\n`)) await once(process.stdout, 'drain');
+  if (n % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
 }
