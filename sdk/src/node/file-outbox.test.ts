@@ -290,7 +290,7 @@ describe('openFileOutbox', () => {
       fc.asyncProperty(fc.array(call as fc.Arbitrary<Call>, { maxLength: 60 }), async (calls) => {
         await runAgainstModel(calls);
       }),
-      { numRuns: 150 },
+      { numRuns: 400 },
     );
   });
 

@@ -383,6 +383,7 @@ export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
 
   expire(now());
   makeRoom(now());
+  write();
 
   return {
     kind: 'file',
@@ -429,6 +430,8 @@ export function openFileOutbox(options: FileOutboxOptions): FileOutbox {
         leased.push({ messageId, json, bytes: entry.bytes, storedAtMs });
       }
       tellDrop(unreadable, 'storage_failed');
+      // What is dropped is told once: a restart does not drop it again.
+      write();
       return leased;
     },
     async release(messageIds) {

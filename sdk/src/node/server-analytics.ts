@@ -179,9 +179,6 @@ export function createServerAnalytics<Events extends EventMap>(
   const { analytics } = core;
   const calls: ServerAnalytics = {
     ...analytics,
-    get user() {
-      return analytics.user;
-    },
     flush: (options) => holding<FlushResult>(() => analytics.flush(options)),
     shutdown: (options) => holding<FlushResult>(() => analytics.shutdown(options)),
     withContext: (context, work) => carrier.run(context, work),

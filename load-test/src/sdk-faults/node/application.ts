@@ -73,19 +73,19 @@ const before = rss();
 const deadline = Date.now() + plan.trackTimeoutMs;
 let most = before;
 const micros = [];
-let spentMs = 0;
-let spentOn = 0;
+let ofTenth = [];
 let n = 0;
 while (n < plan.events && Date.now() < deadline) {
   const all = Array.from({ length: Math.min(chunk, plan.events - n) }, (_, i) => propertiesOf(n + i));
   const startedMs = performance.now();
   for (const properties of all) sdk.track(plan.event, properties);
-  spentMs += performance.now() - startedMs;
+  ofTenth.push(((performance.now() - startedMs) * 1000) / all.length);
   n += all.length;
-  spentOn += all.length;
-  if (spentOn >= plan.events / 10) {
-    micros.push(Math.round((spentMs * 10_000) / spentOn) / 10);
-    spentMs = spentOn = 0;
+  if (n >= ((micros.length + 1) * plan.events) / 10) {
+    // The median of its turns: a shared machine takes some of them away from us.
+    const median = ofTenth.sort((a, b) => a - b)[ofTenth.length >> 1];
+    micros.push(Math.round(median * 10) / 10);
+    ofTenth = [];
   }
   most = Math.max(most, rss());
   if (n < plan.events) await turn();
