@@ -8,6 +8,7 @@ import { startStandalone } from '../instance/standalone-instance.js';
 import { BROWSER_ROWS } from '../sdk-faults/browser-rows.js';
 import { NODE_PEERS } from '../sdk-faults/node/node-peers.js';
 import { NODE_ROWS } from '../sdk-faults/node/node-rows.js';
+import { SLUICE_WITHOUT_SPOOL } from '../sdk-faults/node/node-subject.js';
 import { runNodeFaults } from '../sdk-faults/node/run-node-faults.js';
 import { judge } from '../sdk-faults/judge.js';
 import { installPeers, PEERS, PEERS_DIR, peerSubject } from '../sdk-faults/peers.js';
@@ -137,7 +138,9 @@ function conclude(
       ...figures,
       audited: isAudited,
       broken: problems,
-      peers: rows.filter((row) => row.sdk !== SLUICE),
+      // Not judged: what the spool is for.
+      withoutSpool: rows.filter((row) => row.sdk === SLUICE_WITHOUT_SPOOL),
+      peers: rows.filter((row) => row.sdk !== SLUICE && row.sdk !== SLUICE_WITHOUT_SPOOL),
       missingPeers: missing,
     },
     text: [
