@@ -9,7 +9,7 @@ const SECRET_VALUE = /[^/?&=#;:\s]+(?:@|%40)[^/?&=#;:\s]+\.[a-z]{2,}|eyJ[\w-]{8,
 /** An address without credentials, secret parameters, e-mail addresses and tokens. */
 export function redactUrl(url: string): string {
   return url
-    .replace(/(\/\/)[^/?#]*@/, '$1')
+    .replace(/(\/\/)[^/?#]*@/g, '$1')
     .replace(SECRET_PARAMETER, `$1${REDACTED}`)
     .replace(SECRET_VALUE, REDACTED);
 }
