@@ -183,6 +183,9 @@ export function createServerAnalytics<Events extends EventMap>(
     shutdown: (options) => holding<FlushResult>(() => analytics.shutdown(options)),
     withContext: (context, work) => carrier.run(context, work),
     ready: () => holding(() => pressure.ready()),
+    get user() {
+      return analytics.user;
+    },
     get isFull() {
       return pressure.isFull;
     },
