@@ -15,7 +15,7 @@ export interface GatewayBenchOptions {
   rounds?: number;
   /** Length of one turn, milliseconds. Default 2,500. */
   roundMs?: number;
-  /** Connections that each have one request on its way. Default 32. */
+  /** Connections that each have one request on its way: enough that there is work while the disk is waited for. Default 64. */
   connections?: number;
   messagesPerRequest?: number;
   onProgress?: (text: string) => void;
@@ -64,7 +64,7 @@ const HOUR_MS = 3_600_000;
  * synced to disk before every answer.
  */
 export async function benchGateway(options: GatewayBenchOptions = {}): Promise<GatewayBenchResult> {
-  const { rounds = 7, roundMs = 2_500, connections = 32, messagesPerRequest = 50 } = options;
+  const { rounds = 7, roundMs = 2_500, connections = 64, messagesPerRequest = 50 } = options;
   const progress = options.onProgress ?? (() => undefined);
   const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-gateway-'));
   const postgres = await openPostgres(`embedded:${join(dir, 'postgres')}`, { max: 2 });
