@@ -7,7 +7,7 @@ import { openTestClickHouse } from '@sluice/warehouse/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
 import { startGateway, type TestGateway } from '../../gateway/test/start-gateway.js';
-import { caughtUp, count, runPipeline } from '../../pipeline/test/kit.js';
+import { caughtUp, count, runPipeline, type Stores } from '../../pipeline/test/kit.js';
 import {
   init,
   type DeliveryReport,
@@ -93,7 +93,8 @@ describe('the SDK in Node', () => {
     expect(analytics.errors).toEqual([]);
   });
 
-  it('lands each event once, through the pipeline', async () => {
+  /** Runs a pipeline beside the gateway for as long as the work takes. */
+  async function withPipeline(work: (stores: Stores) => Promise<void>): Promise<void> {
     const stores = {
       postgres: gateway.database,
       clickhouse: await openTestClickHouse(gateway.database.pool),
@@ -104,18 +105,32 @@ describe('the SDK in Node', () => {
     };
     const pipeline = await runPipeline(stores);
     try {
+      await work(stores);
+    } finally {
+      await pipeline.stop();
+      await stores.clickhouse.drop();
+    }
+  }
+
+  it('lands each event once, through the pipeline, and each shows in the count of its stream', async () => {
+    await withPipeline(async (stores) => {
       const analytics = start({ flushAt: 20 });
       for (let n = 0; n < 100; n++) {
         const id = analytics.track('Landed', { n }, { userId: `u${n % 7}` });
         if (n % 10 === 0) analytics.track('Landed', { n }, { userId: `u${n % 7}`, messageId: id });
       }
+      const numbered = start();
+      for (let n = 0; n < 30; n++) numbered.track('Numbered', { n }, { userId: `u${n % 7}` });
       await analytics.flush();
+      await numbered.flush();
       await caughtUp(stores);
       expect(await count(stores, `events where event = 'Landed'`)).toBe(100);
-    } finally {
-      await pipeline.stop();
-      await stores.clickhouse.drop();
-    }
+      const found = await stores.postgres.pool.query<{ landed: number; sent: number }>(
+        `select sum(landed)::int as landed, max(last_seq)::int as sent from streams
+         where stream = (select message #>> '{context,sluice,stream}' from events where event = 'Numbered' limit 1)`,
+      );
+      expect(found.rows).toEqual([{ landed: 30, sent: 30 }]);
+    });
   });
 
   it('makes no message of a call that is about nobody, and tells', async () => {
