@@ -225,7 +225,7 @@ const streamCounts = {
     'Messages that the device says it gave up: its outbox was full, consent was withdrawn …',
   ),
   missing: count.describe(
-    'sent - landed - refused - dropped: lost on the way, or still in the outbox of the device.',
+    'sent - landed - refused - dropped: lost on the way, or still in the outbox of the device. A call repeated under an id of its own choosing is one event and two numbers, so it shows here, too.',
   ),
 };
 export const deviceGapsSchema = z
