@@ -71,6 +71,13 @@ const smallest = {
   },
 } satisfies Options;
 
+/** Types alone. The bundler of types sets an option that its compiler is about to drop. */
+const types = {
+  only: true,
+  resolve: [/^@sluice\//],
+  compilerOptions: { ignoreDeprecations: '6.0' },
+};
+
 export default defineConfig([
   {
     ...common,
@@ -106,4 +113,18 @@ export default defineConfig([
   },
   { ...common, entry: { edge: 'src/edge/index.ts' }, format: 'esm', platform: 'neutral' },
   { ...common, entry: { plan: 'src/plan/index.ts' }, format: 'esm', platform: 'neutral' },
+  {
+    entry: {
+      index: 'src/browser/index.ts',
+      react: 'src/react/index.ts',
+      autocapture: 'src/autocapture/index.ts',
+      node: 'src/node/index.ts',
+      edge: 'src/edge/index.ts',
+      plan: 'src/plan/index.ts',
+    },
+    format: 'esm',
+    silent: true,
+    dts: types,
+  },
+  { entry: { node: 'src/node/index.ts' }, format: 'cjs', silent: true, dts: types },
 ]);
