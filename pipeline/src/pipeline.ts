@@ -73,6 +73,9 @@ export interface Pipeline {
 }
 
 /** What one partition has at hand, between being assigned and being taken away. */
+/** Landing that is later than this has a backlog: then what a row costs matters more than when it is counted. */
+const BACKLOG_MS = 2_000;
+
 interface OwnedPartition {
   position: number;
   endOffset: number;
@@ -161,8 +164,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     maxBytesInMemory: config.maxBytesInMemory ?? 128 * 1024 * 1024,
     maxGroupBytes: config.maxGroupBytes ?? 24 * 1024 * 1024,
     maxRestMs: config.maxRollupRestMs ?? 1_000,
-    isBehind: () => [...owned.values()].some(({ position, endOffset }) => position < endOffset),
+    isBehind: () => [...owned.values()].some(isBacklogged),
   });
+
+  /** While events come as fast as they are landed there is always a next batch: that alone is no backlog. */
+  function isBacklogged({ position, endOffset, completeThroughMs }: OwnedPartition): boolean {
+    return position < endOffset && (completeThroughMs ?? 0) < Date.now() - BACKLOG_MS;
+  }
 
   async function startAt(partition: number): Promise<number> {
     await disown(partition);

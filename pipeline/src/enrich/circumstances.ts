@@ -29,6 +29,9 @@ export type ReadCircumstances = (surroundings: Surroundings) => Circumstances;
 /** Longer ones are not remembered: a few clients with endless addresses must not fill the memory. */
 const MAX_LENGTH = 2_000;
 
+/** Of one visitor on one page: all of them are looked through for a message, which must stay cheap whoever sends. */
+const MAX_VARIANTS = 16;
+
 /** Circumstances of one visitor on one page; they differ by what else the page is known by. */
 interface Remembered extends Pick<Surroundings, 'search' | 'referrer'> {
   campaign: string;
@@ -66,7 +69,8 @@ export function createCircumstancesReader(
     const remembered = { search, referrer, campaign, circumstances };
     const others = young.get(key);
     if (others === undefined) young.set(key, [remembered]);
-    else others.push(remembered);
+    else if (others.length < MAX_VARIANTS) others.push(remembered);
+    else return circumstances;
     youngCount += 1;
     return circumstances;
   };
