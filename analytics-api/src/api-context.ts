@@ -1,6 +1,9 @@
 import type { EventLog } from '@sluice/event-log';
 import type { HttpApp, KeyOwner, Logger } from '@sluice/service-kit';
 import type { FastifyReply } from 'fastify';
+import type { ReadBudgets } from './access/read-budgets.js';
+import type { RowMemory } from './ask/remember-rows.js';
+import type { RunningRequests } from './ask/running-requests.js';
 import type { ReadCompleteness } from './freshness/completeness.js';
 import type { RunClickHouse, RunPostgres } from './query-port/run-query.js';
 
@@ -9,6 +12,9 @@ export interface ApiContext {
   runPostgres: RunPostgres;
   runClickHouse: RunClickHouse;
   readCompleteness: ReadCompleteness;
+  rowMemory: RowMemory;
+  running: RunningRequests;
+  budgets: ReadBudgets;
   /** Name of a generation's database. */
   database(generation: number): string;
   log: EventLog;
@@ -26,6 +32,10 @@ export interface AnalyticsApiConfig {
   auditTimeoutMs: number;
   /** Memory of one ClickHouse query, bytes. Default 1 GiB. */
   queryMemoryBytes: number;
+  /** Rows that ClickHouse may read in an hour for one key; 0: no limit. A key can have its own. Default 0. */
+  rowsPerHour: number;
+  /** Memory for rows of earlier answers, bytes. Default 64 MiB. */
+  rowMemoryBytes: number;
   /** Requests a minute and key. Default 1,200. */
   requestsPerMinute: number;
   /** Live streams at once. Default 50. */
@@ -44,6 +54,8 @@ export const DEFAULT_CONFIG: AnalyticsApiConfig = {
   queryTimeoutMs: 10_000,
   auditTimeoutMs: 60_000,
   queryMemoryBytes: 1024 ** 3,
+  rowsPerHour: 0,
+  rowMemoryBytes: 64 * 1024 ** 2,
   requestsPerMinute: 1_200,
   maxLiveStreams: 50,
   livePollMs: 300,

@@ -6,8 +6,11 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import { authenticate } from './access/authenticate.js';
 import { limitRates } from './access/rate-limit.js';
+import { createReadBudgets } from './access/read-budgets.js';
 import { DEFAULT_CONFIG, type AnalyticsApiConfig, type ApiContext, type ApiScope } from './api-context.js';
 import { startAuditor, type Auditor } from './audit/auditor.js';
+import { createRowMemory } from './ask/remember-rows.js';
+import { createRunningRequests } from './ask/running-requests.js';
 import { createReadCompleteness } from './freshness/completeness.js';
 import { createRunClickHouse } from './query-port/clickhouse.js';
 import { createQueryMetrics } from './query-port/measured.js';
@@ -16,6 +19,7 @@ import { registerAudit } from './routes/audit.js';
 import { registerDeadLetters } from './routes/dead-letters.js';
 import { registerEvents } from './routes/events.js';
 import { registerLive } from './routes/live.js';
+import { registerPeople } from './routes/people.js';
 import { registerQuery } from './routes/query.js';
 import { registerReceipts } from './routes/receipts.js';
 import { registerStatus } from './routes/status.js';
@@ -57,6 +61,9 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
       createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
     ),
     readCompleteness: createReadCompleteness(runPostgres, log),
+    rowMemory: createRowMemory({ maxBytes: config.rowMemoryBytes }),
+    running: createRunningRequests(),
+    budgets: createReadBudgets({ rowsPerHour: config.rowsPerHour, now }),
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
@@ -85,7 +92,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   // Keys open the API, not cookies, so that every site may ask; a key can be bound to its own origins.
   await app.register(cors, {
     origin: true,
-    methods: ['GET', 'POST'],
+    methods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type', 'last-event-id'],
     exposedHeaders: ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'],
     maxAge: 86_400,
@@ -99,6 +106,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     });
     await limitRates(scope, config.requestsPerMinute);
     registerQuery(scope, context);
+    registerPeople(scope, context);
     registerEvents(scope, context);
     registerUsers(scope, context);
     registerReceipts(scope, context);

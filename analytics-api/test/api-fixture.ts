@@ -74,6 +74,15 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
     );
   }
 
+  /** What the pipeline notes with a batch that is done. */
+  async function noteRolledUp(projectId: number, events: number, client: Pick<PoolClient, 'query'> = pool) {
+    await client.query(
+      `insert into rolled_up (project_id, events) values ($1, $2)
+       on conflict (project_id) do update set events = rolled_up.events + excluded.events`,
+      [projectId, events],
+    );
+  }
+
   async function landWithin(
     client: PoolClient,
     projectId: number,
@@ -95,6 +104,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
         new Date(Math.min(...rows.map((row) => row.receivedMs))),
       ],
     );
+    if (options.pending !== true) await noteRolledUp(projectId, rows.length, client);
     const batchId = batch.rows[0]!.batch_id;
     await client.query(
       `insert into events (project_id, event_id, batch_id, batch_seq, received_at, "timestamp", type, event, message_id,
@@ -179,6 +189,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
         { project_id: projectId, previous_id: previousId, user_id: userId, version: Date.now() * 1_000 },
       ],
     });
+    await noteRolledUp(projectId, 1);
   }
 
   async function get(key: string, url: string) {

@@ -312,13 +312,13 @@ describe('an answer', () => {
     const answer = await trends({ from: '2024-01-01', to: '2024-01-01', timezone: 'Asia/Kathmandu' });
     expect(answer.query).toEqual({
       kind: 'trends',
-      series: [{ event: null, type: null, measure: 'count' }],
+      series: [{ event: null, type: null, filters: [], measure: 'count' }],
+      formulas: [],
       interval: 'day',
       week_start: 'monday',
       from: '2023-12-31T18:15:00.000Z',
       to: '2024-01-01T18:15:00.000Z',
       timezone: 'Asia/Kathmandu',
-      breakdown: null,
       filters: [],
       bots: 'include',
       source: 'auto',

@@ -1,97 +1,10 @@
 import { z } from 'zod';
-import { breakdownSchema, filterSchema, INTERVALS, MEASURES, eventTypeSchema } from './query.js';
+import { completeThroughSchema } from './query/answer.js';
 
 /** What `GET` and `POST /v1/…` of the analytics API answer. Instants are ISO 8601 in UTC. */
 
 const instant = z.string().describe('ISO 8601, UTC.');
 const json = z.record(z.string(), z.unknown());
-
-export const completeThroughSchema = instant
-  .nullable()
-  .describe(
-    'Every event accepted before this instant is part of the answer; null while that is not known for any instant.',
-  );
-
-export const statisticsSchema = z.object({
-  rows_read: z.int().nonnegative(),
-  bytes_read: z.int().nonnegative(),
-  elapsed_ms: z.number().nonnegative(),
-});
-
-export const bucketSchema = z.object({
-  start: instant,
-  end: instant.describe('Not included.'),
-  label: z
-    .string()
-    .describe('Local wall time at the start. Two buckets can have one label when clocks go back.'),
-  complete: z.boolean().describe('True when every event accepted before the end of the bucket is counted.'),
-  partial: z.boolean().describe('True when the range covers only a part of this hour, day, week or month.'),
-});
-export type Bucket = z.infer<typeof bucketSchema>;
-
-const value = z.int().nonnegative().nullable().describe('Null: not known to be zero, because not complete.');
-
-export const trendsGroupSchema = z.object({
-  kind: z
-    .enum(['value', 'none', 'other'])
-    .describe('`none`: events without this value. `other`: all values beyond the limit, counted together.'),
-  value: z.string().nullable(),
-  total: value,
-  values: z.array(value),
-});
-export type TrendsGroup = z.infer<typeof trendsGroupSchema>;
-
-export const trendsSeriesAnswerSchema = z.object({
-  event: z.string().nullable(),
-  type: eventTypeSchema.nullable(),
-  measure: z.enum(MEASURES),
-  definition: z.string().describe('What exactly is counted.'),
-  exact: z.boolean(),
-  additive: z
-    .boolean()
-    .describe(
-      'Whether buckets and groups add up to the total. Unique users do not: the total is counted for itself.',
-    ),
-  source: z.enum(['counts_15m', 'user_days', 'events']).describe('The table the numbers were read from.'),
-  total: value,
-  values: z.array(value).describe('One for each bucket.'),
-  groups: z.array(trendsGroupSchema).optional().describe('With a breakdown: largest first, `other` last.'),
-});
-export type TrendsSeriesAnswer = z.infer<typeof trendsSeriesAnswerSchema>;
-
-export const trendsAnswerSchema = z.object({
-  kind: z.literal('trends'),
-  query: z
-    .object({
-      kind: z.literal('trends'),
-      series: z.array(
-        z.object({
-          event: z.string().nullable(),
-          type: eventTypeSchema.nullable(),
-          measure: z.enum(MEASURES),
-        }),
-      ),
-      interval: z.enum(INTERVALS),
-      week_start: z.enum(['monday', 'sunday']),
-      from: instant,
-      to: instant,
-      timezone: z.string(),
-      breakdown: breakdownSchema.nullable(),
-      filters: z.array(filterSchema),
-      bots: z.enum(['include', 'exclude', 'only']),
-      source: z.enum(['auto', 'raw']),
-    })
-    .describe('The question as it was understood, defaults filled in.'),
-  complete_through: completeThroughSchema,
-  complete: z.boolean().describe('True when every bucket is complete.'),
-  buckets: z.array(bucketSchema),
-  series: z.array(trendsSeriesAnswerSchema),
-  statistics: statisticsSchema,
-});
-export type TrendsAnswer = z.infer<typeof trendsAnswerSchema>;
-
-export const queryAnswerSchema = z.discriminatedUnion('kind', [trendsAnswerSchema]);
-export type QueryAnswer = z.infer<typeof queryAnswerSchema>;
 
 export const eventItemSchema = z.object({
   event_id: z.string(),

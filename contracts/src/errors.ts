@@ -71,6 +71,16 @@ export const ERRORS = {
   query_timeout: e(504, true, 'The query took longer than its limit.'),
   query_too_large: e(400, false, 'The query would use more memory or rows than its limit.'),
   query_failed: e(500, true, 'The query failed.'),
+  query_cancelled: e(409, false, 'The query was cancelled.'),
+  budget_exceeded: e(429, true, 'This key has read as many rows as it may in this hour.'),
+  cohort_not_found: e(404, false, 'No such cohort.'),
+  saved_query_not_found: e(404, false, 'No such saved query.'),
+  invalid_parameter: e(
+    400,
+    false,
+    'A parameter of the saved query is missing, unknown or of the wrong type.',
+  ),
+  annotation_not_found: e(404, false, 'No such annotation.'),
   receipt_not_found: e(404, true, 'No receipt for this message: it is unknown or still on its way.'),
   user_not_found: e(404, false, 'No such user.'),
 } as const satisfies Record<string, ErrorDefinition>;

@@ -12,6 +12,8 @@ export interface KeyOwner {
   revoked: boolean;
   /** Origins that may use it from a browser; empty means every origin. */
   allowedOrigins: readonly string[];
+  /** Rows that may be read in an hour for its questions; null: the server's default. */
+  rowsPerHour: number | null;
   project: ProjectSettings;
 }
 
@@ -98,6 +100,7 @@ interface OwnerRow {
   kind: KeyKind;
   revoked: boolean;
   allowed_origins: string[];
+  rows_per_hour: number | string | null;
   project_id: number;
   name: string;
   timezone: string;
@@ -108,7 +111,8 @@ interface OwnerRow {
 
 async function readOwner(pool: pg.Pool, key: string): Promise<KeyOwner | null> {
   const result = await pool.query<OwnerRow>(
-    `select k.key_id, k.kind, k.revoked_at is not null as revoked, k.allowed_origins, ${PROJECT_COLUMNS}
+    `select k.key_id, k.kind, k.revoked_at is not null as revoked, k.allowed_origins, k.rows_per_hour,
+       ${PROJECT_COLUMNS}
      from api_keys k join projects p using (project_id)
      where k.key_hash = $1`,
     [hashKey(key)],
@@ -120,6 +124,7 @@ async function readOwner(pool: pg.Pool, key: string): Promise<KeyOwner | null> {
     kind: row.kind,
     revoked: row.revoked,
     allowedOrigins: row.allowed_origins,
+    rowsPerHour: row.rows_per_hour === null ? null : Number(row.rows_per_hour),
     project: projectFromRow(row),
   };
 }
@@ -138,14 +143,28 @@ export interface NewKey {
 /** Makes a key for a project; `key` sets its text, for projects whose clients already have one. */
 export async function createKey(
   pool: pg.Pool,
-  options: { projectId: number; kind: KeyKind; allowedOrigins?: readonly string[]; key?: string },
+  options: {
+    projectId: number;
+    kind: KeyKind;
+    allowedOrigins?: readonly string[];
+    key?: string;
+    /** Default: the server's. */
+    rowsPerHour?: number | undefined;
+  },
 ): Promise<NewKey> {
   const prefix = { write: 'wk', read: 'rk', admin: 'ak' }[options.kind];
   const key = options.key ?? `${prefix}_${randomBytes(24).toString('base64url')}`;
   const result = await pool.query<{ key_id: number }>(
-    `insert into api_keys (project_id, kind, key_hash, key_hint, allowed_origins)
-     values ($1, $2, $3, $4, $5) returning key_id`,
-    [options.projectId, options.kind, hashKey(key), `${key.slice(0, 6)}…`, options.allowedOrigins ?? []],
+    `insert into api_keys (project_id, kind, key_hash, key_hint, allowed_origins, rows_per_hour)
+     values ($1, $2, $3, $4, $5, $6) returning key_id`,
+    [
+      options.projectId,
+      options.kind,
+      hashKey(key),
+      `${key.slice(0, 6)}…`,
+      options.allowedOrigins ?? [],
+      options.rowsPerHour ?? null,
+    ],
   );
   return { keyId: result.rows[0]!.key_id, key };
 }

@@ -29,7 +29,7 @@ export async function takeAudit(request: AuditRequest, context: ApiContext): Pro
   const toMs = Math.ceil(request.toMs / MINUTE_MS) * MINUTE_MS;
   const limits = { timeoutMs: config.auditTimeoutMs, maxRows: MAX_MINUTES, signal };
 
-  const database = databaseOf(context, await context.readCompleteness(limits));
+  const database = databaseOf(context, await context.readCompleteness(projectId, limits));
   const before = (await runPostgres(askProjectLanded(projectId), limits)).rows[0]!;
   const stored = await runPostgres(askStored(projectId, fromMs, toMs), limits);
   const receipts = await runClickHouse(askReceipts(database, projectId, fromMs, toMs), limits);

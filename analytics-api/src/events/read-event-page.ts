@@ -25,7 +25,7 @@ export interface EventPageOptions {
 /** A page of events, newest first: found in ClickHouse, with what Postgres has stored of each. */
 export async function readEventPage(options: EventPageOptions, context: ApiContext): Promise<EventPage> {
   const { projectId, limit, signal } = options;
-  const completeness = await context.readCompleteness({ signal });
+  const completeness = await context.readCompleteness(projectId, { signal });
   const rows = await findRows(options, databaseOf(context, completeness), context);
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);

@@ -12,9 +12,13 @@ export interface Completeness {
   pendingBatches: number;
   pendingRows: number;
   spooledMessages: number;
+  /** Events of the project in the rollups. Grows with everything that becomes queryable. */
+  rolledUp: number;
+  /** Whether ids of the project were ever merged. */
+  hasMerges: boolean;
 }
 
-export type ReadCompleteness = (limits?: QueryLimits) => Promise<Completeness>;
+export type ReadCompleteness = (projectId: number, limits?: QueryLimits) => Promise<Completeness>;
 
 /**
  * Reads how far answers are complete. The statement it makes holds for every query that starts after it: events only
@@ -24,8 +28,8 @@ export function createReadCompleteness(
   runPostgres: RunPostgres,
   log: { id: string; partitionCount: number },
 ): ReadCompleteness {
-  return async (limits) => {
-    const { rows } = await runPostgres(askCompleteness(log.id), limits);
+  return async (projectId, limits) => {
+    const { rows } = await runPostgres(askCompleteness(log.id, projectId), limits);
     const row = rows[0]!;
     const spooledFromMs = row.spooled_from?.getTime() ?? Infinity;
     const pendingFromMs = row.pending_from?.getTime() ?? Infinity;
@@ -41,6 +45,8 @@ export function createReadCompleteness(
       pendingBatches: row.pending_batches,
       pendingRows: row.pending_rows,
       spooledMessages: row.spooled_messages,
+      rolledUp: row.rolled_up,
+      hasMerges: row.has_merges,
     };
   };
 }

@@ -11,14 +11,18 @@ const row = z.object({
   pending_unknown: z.boolean(),
   spooled_messages: z.int(),
   spooled_from: z.date().nullable(),
+  rolled_up: z.int(),
+  has_merges: z.boolean(),
 });
 export type CompletenessRow = z.infer<typeof row>;
 
 /**
  * How far the path of events is complete, as one snapshot: landing, batches that are not rolled up, and what gateways hold
  * on disk. A spool that has been drained into the log counts until landing has passed the moment of the drain.
+ *
+ * For a project also how many of its events were rolled up, and whether ids of it were ever merged.
  */
-export function askCompleteness(logId: string): PostgresQuestion<CompletenessRow> {
+export function askCompleteness(logId: string, projectId: number): PostgresQuestion<CompletenessRow> {
   return {
     name: 'completeness',
     sql: `
@@ -40,9 +44,11 @@ export function askCompleteness(logId: string): PostgresQuestion<CompletenessRow
         landing.partitions, landing.landed_through,
         pending.batches as pending_batches, pending.rows as pending_rows, pending.received_from as pending_from,
         pending.is_unknown as pending_unknown,
-        spooled.messages as spooled_messages, spooled.received_from as spooled_from
+        spooled.messages as spooled_messages, spooled.received_from as spooled_from,
+        coalesce((select events from rolled_up where project_id = $2), 0) as rolled_up,
+        exists (select from identities where project_id = $2) as has_merges
       from landing, pending, spooled`,
-    params: [logId],
+    params: [logId, projectId],
     row,
   };
 }

@@ -93,7 +93,7 @@ async function findEvent(request: ReceiptRequest, context: ApiContext): Promise<
     if (rows[0] !== undefined) return landed(rows[0]);
   }
   // In this order: a batch that is rolled up between the two questions is seen by the second.
-  const completeness = await context.readCompleteness({ signal });
+  const completeness = await context.readCompleteness(projectId, { signal });
   const pending = await runPostgres(askPendingEvent(projectId, messageId), { signal });
   if (pending.rows[0] !== undefined) return landed(pending.rows[0]);
   const { rows } = await runClickHouse(

@@ -1,46 +1,42 @@
-import { problemSchema, queryAnswerSchema, querySchema } from '@sluice/contracts';
+import { problemSchema, queryAnswerSchema, querySchema, SluiceError } from '@sluice/contracts';
+import { z } from 'zod';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
-import { databaseOf } from '../freshness/completeness.js';
-import { readWatermark, waitFor } from '../freshness/wait-for.js';
-import { answerTrends } from '../trends/answer-trends.js';
+import { answerQuery } from '../ask/answer-query.js';
+import { checkDepth } from '../ask/check-depth.js';
 
-/** `POST /v1/query`: one question about numbers; its `kind` says which. */
+/** `POST /v1/query`: one question; its `kind` says which. `DELETE /v1/queries/:query_id` cancels it. */
 export function registerQuery(app: ApiScope, context: ApiContext): void {
   app.post(
     '/v1/query',
     {
+      preValidation: (request, _reply, done) => done(checkDepth(request.body)),
       schema: {
-        summary: 'Ask for numbers over time',
+        summary: 'Ask a question',
         body: querySchema,
         response: { 200: queryAnswerSchema, '4xx': problemSchema, '5xx': problemSchema },
       },
     },
-    async (request, reply) => {
-      const query = request.body;
-      const { project } = request.owner;
-      const { log, runPostgres, runClickHouse, config } = context;
-      const signal = disconnectSignal(reply);
-      if (query.wait_for !== undefined) {
-        const watermark = await readWatermark(query.wait_for, log, '/wait_for');
-        await waitFor(watermark, {
-          logId: log.id,
-          runPostgres,
-          timeoutMs: query.wait_timeout_ms,
-          signal: AbortSignal.any([signal, context.stopping]),
-        });
-      }
-      // Read before the numbers are: what it says is true of every later query.
-      const completeness = await context.readCompleteness({ signal });
-      return answerTrends(query, {
-        projectId: project.projectId,
-        projectTimezone: project.timezone,
-        database: databaseOf(context, completeness),
-        completeThroughMs: completeness.completeThroughMs,
-        runClickHouse,
-        timeoutMs: config.queryTimeoutMs,
-        signal,
-        nowMs: context.now(),
-      });
+    async (request, reply) =>
+      answerQuery(request.body, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+  );
+
+  app.delete(
+    '/v1/queries/:query_id',
+    {
+      schema: {
+        summary: 'Cancel a question that runs',
+        params: z.strictObject({ query_id: z.string().max(64) }),
+        response: {
+          200: z.object({ cancelled: z.int().describe('Requests with this name that ran.') }),
+          '4xx': problemSchema,
+          '5xx': problemSchema,
+        },
+      },
+    },
+    async (request) => {
+      const cancelled = context.running.cancel(request.owner.project.projectId, request.params.query_id);
+      if (cancelled > 0) return { cancelled };
+      throw new SluiceError('not_found', { message: 'No question with this name runs.', field: '/query_id' });
     },
   );
 }

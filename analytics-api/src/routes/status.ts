@@ -13,9 +13,9 @@ export function registerStatus(app: ApiScope, context: ApiContext): void {
         response: { 200: statusSchema, '4xx': problemSchema, '5xx': problemSchema },
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
       const signal = disconnectSignal(reply);
-      const completeness = await context.readCompleteness({ signal });
+      const completeness = await context.readCompleteness(request.owner.project.projectId, { signal });
       const inFlight = await readInFlight(context, signal);
       const { completeThroughMs, landedThroughMs } = completeness;
       return {

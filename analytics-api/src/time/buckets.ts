@@ -1,5 +1,5 @@
 import { SluiceError, type Interval } from '@sluice/contracts';
-import type { TimeRange } from './range.js';
+import { isoOf, type TimeRange } from './range.js';
 import { firstInstantAt, type OffsetSegment, type Zone } from './zone.js';
 
 /** A part of a range that local clocks or the local calendar call one quarter, hour, day, week or month. */
@@ -17,6 +17,7 @@ export const MAX_BUCKETS = 5_000;
 
 const DAY_MS = 86_400_000;
 const APPROXIMATE_MS: Record<Interval, number> = {
+  minute: 60_000,
   '15m': 900_000,
   hour: 3_600_000,
   day: DAY_MS,
@@ -25,7 +26,8 @@ const APPROXIMATE_MS: Record<Interval, number> = {
 };
 
 export interface CalendarOptions {
-  interval: Interval;
+  /** `total`: one bucket that is the range. */
+  interval: Interval | 'total';
   weekStart: 'monday' | 'sunday';
   zone: Zone;
 }
@@ -38,6 +40,10 @@ export interface CalendarOptions {
  */
 export function cutIntoBuckets(range: TimeRange, options: CalendarOptions): CalendarBucket[] {
   const { interval, zone } = options;
+  if (interval === 'total') {
+    const label = isoOf(range.fromMs + zone.offsetAt(range.fromMs)).slice(0, 16);
+    return [{ startMs: range.fromMs, endMs: range.toMs, label, partial: false }];
+  }
   const expected = (range.toMs - range.fromMs) / APPROXIMATE_MS[interval];
   if (expected > MAX_BUCKETS) {
     throw new SluiceError('too_many_buckets', {
@@ -46,16 +52,23 @@ export function cutIntoBuckets(range: TimeRange, options: CalendarOptions): Cale
     });
   }
   const segments = zone.segments(range.fromMs - 40 * DAY_MS, range.toMs + 40 * DAY_MS);
-  const units =
-    interval === '15m' || interval === 'hour'
-      ? clockUnits(segments, APPROXIMATE_MS[interval], range)
-      : calendarUnits(segments, range, options);
+  const units = isClockInterval(interval)
+    ? clockUnits(segments, APPROXIMATE_MS[interval], range)
+    : calendarUnits(segments, range, { ...options, interval });
   return [...units].map(({ startMs, endMs, label }) => ({
     startMs: Math.max(startMs, range.fromMs),
     endMs: Math.min(endMs, range.toMs),
     label,
     partial: startMs < range.fromMs || endMs > range.toMs,
   }));
+}
+
+export type ClockInterval = 'minute' | '15m' | 'hour';
+export type CalendarInterval = Exclude<Interval, ClockInterval>;
+
+/** Whether an interval has a fixed length by the clock, rather than by the calendar. */
+export function isClockInterval(interval: Interval | 'total'): interval is ClockInterval {
+  return interval === 'minute' || interval === '15m' || interval === 'hour';
 }
 
 interface Unit {
@@ -83,7 +96,7 @@ function* clockUnits(segments: readonly OffsetSegment[], stepMs: number, range: 
 function* calendarUnits(
   segments: readonly OffsetSegment[],
   range: TimeRange,
-  { interval, weekStart, zone }: CalendarOptions,
+  { interval, weekStart, zone }: CalendarOptions & { interval: CalendarInterval },
 ): Generator<Unit> {
   const firstDayMs = Math.floor((range.fromMs + zone.offsetAt(range.fromMs)) / DAY_MS) * DAY_MS;
   let dayMs = startOfUnit(firstDayMs, interval, weekStart);
@@ -102,7 +115,7 @@ function* calendarUnits(
 }
 
 /** Days are counted as midnights of UTC: the calendar itself knows no zone. */
-function startOfUnit(dayMs: number, interval: Interval, weekStart: 'monday' | 'sunday'): number {
+function startOfUnit(dayMs: number, interval: CalendarInterval, weekStart: 'monday' | 'sunday'): number {
   const date = new Date(dayMs);
   if (interval === 'month') return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
   if (interval === 'day') return dayMs;
@@ -110,7 +123,7 @@ function startOfUnit(dayMs: number, interval: Interval, weekStart: 'monday' | 's
   return dayMs - daysIn * DAY_MS;
 }
 
-function nextUnit(dayMs: number, interval: Interval): number {
+function nextUnit(dayMs: number, interval: CalendarInterval): number {
   const date = new Date(dayMs);
   if (interval === 'month') return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
   return dayMs + (interval === 'week' ? 7 : 1) * DAY_MS;

@@ -1,67 +1,99 @@
-import type { TrendsGroup } from '@sluice/contracts';
 import type { CalendarBucket } from '../time/buckets.js';
-import { OTHER_KEY, readGroupKey } from './fields.js';
-import type { NumberRow } from './questions.js';
+import { knownCount, type MarkedBucket } from '../time/marked-buckets.js';
+import type { ChangeRow, NumberRow } from './ask-numbers.js';
 
-export interface MarkedBucket extends CalendarBucket {
-  /** Every event accepted before the end of the bucket is counted. */
-  complete: boolean;
+/** Numbers of one series or group as they were found: nothing where there was nothing. */
+export interface Found {
+  total: number | undefined;
+  /** Start of the bucket -> number. */
+  slots: Map<number, number>;
 }
 
-export function markComplete(
-  buckets: readonly CalendarBucket[],
-  completeThroughMs: number | undefined,
-): MarkedBucket[] {
-  return buckets.map((bucket) => ({
-    ...bucket,
-    complete: completeThroughMs !== undefined && bucket.endMs <= completeThroughMs,
-  }));
+export interface FoundSeries {
+  overall: Found;
+  groups: Map<string, Found>;
 }
 
-export interface FilledSeries {
+const nothing = (): Found => ({ total: undefined, slots: new Map() });
+
+/** Sorts rows into the series and its groups. */
+export function collect(rows: readonly NumberRow[]): FoundSeries {
+  const overall = nothing();
+  const groups = new Map<string, Found>();
+  for (const { slot, over_all_slots, grp, over_all_groups, parts, value } of rows) {
+    if (parts === 0 || value === null) continue;
+    let found = overall;
+    if (over_all_groups === 0) {
+      found = groups.get(grp) ?? nothing();
+      groups.set(grp, found);
+    }
+    if (over_all_slots === 1) found.total = value;
+    else found.slots.set(slot, value);
+  }
+  return { overall, groups };
+}
+
+/** Trailing people in each bucket, from the changes between them. `base` begins before the buckets that are asked for. */
+export function collectTrailing(
+  rows: readonly ChangeRow[],
+  base: readonly CalendarBucket[],
+  wanted: readonly CalendarBucket[],
+): FoundSeries {
+  const overall = nothing();
+  const groups = new Map<string, Found>();
+  const changes = new Map<Found, Map<number, number>>();
+  for (const { grp, over_all_groups, at, change } of rows) {
+    let found = overall;
+    if (over_all_groups === 0) {
+      found = groups.get(grp) ?? nothing();
+      groups.set(grp, found);
+    }
+    const own = changes.get(found) ?? new Map<number, number>();
+    changes.set(found, own.set(at, change));
+  }
+  const skipped = base.length - wanted.length;
+  for (const [found, own] of changes) {
+    let people = 0;
+    for (let place = 0; place < base.length; place += 1) {
+      people += own.get(place) ?? 0;
+      if (place >= skipped) found.slots.set(wanted[place - skipped]!.startMs, people);
+    }
+    found.total = people;
+  }
+  return { overall, groups };
+}
+
+export interface Values {
   total: number | null;
   values: (number | null)[];
-  groups: TrendsGroup[];
 }
 
 /**
- * Puts the rows of a series into its buckets. Where there is no row, the number is zero if the bucket is complete, and not
- * known otherwise. Groups come in the order of `kept`; what was counted as other comes last.
+ * The numbers in the order of the buckets. Of a measure that counts, nothing is zero where the bucket is complete, and not
+ * known otherwise; of others there is then no number.
  */
-export function fillSeries(
-  rows: readonly NumberRow[],
+export function fill(
+  found: Found | undefined,
   buckets: readonly MarkedBucket[],
-  kept: readonly string[],
-): FilledSeries {
-  const isComplete = buckets.every(({ complete }) => complete);
-  const overall = new Map<number, number>();
-  const byGroup = new Map<string, Map<number, number>>();
-  const totals = new Map<string, number>();
-  let total = 0;
-  for (const { slot, over_all_slots, grp, over_all_groups, value } of rows) {
-    if (over_all_groups === 1) {
-      if (over_all_slots === 1) total = value;
-      else overall.set(slot, value);
-    } else if (over_all_slots === 1) {
-      totals.set(grp, value);
-    } else {
-      const slots = byGroup.get(grp) ?? new Map<number, number>();
-      byGroup.set(grp, slots.set(slot, value));
-    }
-  }
-  const known = (value: number | undefined, complete: boolean): number | null =>
-    value === undefined || value === 0 ? (complete ? 0 : null) : value;
-  const valuesOf = (slots: ReadonlyMap<number, number>): (number | null)[] =>
-    buckets.map(({ startMs, complete }) => known(slots.get(startMs), complete));
-
-  const keys = totals.has(OTHER_KEY) ? [...kept, OTHER_KEY] : kept;
+  isCounting: boolean,
+): Values {
+  const valueOf = (value: number | undefined, complete: boolean): number | null =>
+    isCounting ? knownCount(value, complete) : (value ?? null);
   return {
-    total: known(total, isComplete),
-    values: valuesOf(overall),
-    groups: keys.map((key) => ({
-      ...readGroupKey(key),
-      total: known(totals.get(key), isComplete),
-      values: valuesOf(byGroup.get(key) ?? new Map()),
-    })),
+    total: valueOf(
+      found?.total,
+      buckets.every(({ complete }) => complete),
+    ),
+    values: buckets.map(({ startMs, complete }) => valueOf(found?.slots.get(startMs), complete)),
   };
+}
+
+/** Groups put together as one, of a measure that adds up. */
+export function addUp(parts: Iterable<Found>): Found {
+  const sum = nothing();
+  for (const { total, slots } of parts) {
+    if (total !== undefined) sum.total = (sum.total ?? 0) + total;
+    for (const [slot, value] of slots) sum.slots.set(slot, (sum.slots.get(slot) ?? 0) + value);
+  }
+  return sum;
 }

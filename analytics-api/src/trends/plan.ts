@@ -1,48 +1,67 @@
-import type { Breakdown, Filter, Interval, Measure, TrendsQuery, TrendsSeries } from '@sluice/contracts';
-import type { CalendarBucket } from '../time/buckets.js';
-import type { TimeRange } from '../time/range.js';
-import { fieldOf, isRolledUp } from './fields.js';
+import type { Breakdown, Filter, TrendsQuery, TrendsSeries, TrendsSeriesAnswer } from '@sluice/contracts';
+import { isAboutPeople } from '../sql/filter-sql.js';
+import { isRolledUp } from '../sql/field-sql.js';
+import { isCohortBreakdown } from '../sql/group-sql.js';
+import { isClockInterval, type CalendarBucket } from '../time/buckets.js';
 
-export type TrendsSource = 'counts_15m' | 'user_days' | 'events';
-
-/** One series, ready to be asked: where to read it from and what to count. */
-export interface SeriesPlan {
-  source: TrendsSource;
-  projectId: number;
-  /** Name of the ClickHouse database. */
-  database: string;
-  range: TimeRange;
-  /** Starts of the buckets, milliseconds, ascending. */
-  startsMs: readonly number[];
-  series: TrendsSeries;
-  filters: readonly Filter[];
-  breakdown: Breakdown | undefined;
-  bots: TrendsQuery['bots'];
-}
+export type TrendsSource = TrendsSeriesAnswer['source'];
 
 const QUARTER_MS = 900_000;
+const DAY_MS = 86_400_000;
 
 /**
- * The table that answers a series. The rollups have quarters of an hour, names and types; whatever looks closer is counted
- * from single events. All zones of today keep their offsets in whole quarters, but a range need not start at one. People
- * by the hour come from single events, too: one day of a person falls into 24 buckets, which costs more than the few
+ * The table that answers a series. The rollups have quarters of an hour, names, types and people; whatever looks closer is
+ * counted from single events. All zones of today keep their offsets in whole quarters, but a range need not start at one.
+ * People by the hour come from single events, too: one day of a person falls into 24 buckets, which costs more than the few
  * events of that day.
  */
-export function chooseSource(options: {
-  measure: Measure;
-  interval: Interval;
-  filters: readonly Filter[];
-  breakdown: Breakdown | undefined;
-  buckets: readonly CalendarBucket[];
-  source: TrendsQuery['source'];
-}): TrendsSource {
-  const { measure, interval, filters, breakdown, buckets, source } = options;
-  if (source === 'raw') return 'events';
-  const fields = [...filters.map(fieldOf), ...(breakdown === undefined ? [] : [breakdown])];
-  if (!fields.every(isRolledUp)) return 'events';
-  if (!buckets.every(({ startMs, endMs }) => startMs % QUARTER_MS === 0 && endMs % QUARTER_MS === 0)) {
-    return 'events';
+export function chooseSource(
+  series: TrendsSeries,
+  query: Pick<TrendsQuery, 'interval' | 'filters' | 'breakdown' | 'source'>,
+  buckets: readonly CalendarBucket[],
+): TrendsSource {
+  if (query.source === 'raw') return 'events';
+  const filters = [...series.filters, ...query.filters];
+  const breakdown = query.breakdown;
+  const isAligned = (unitMs: number): boolean =>
+    buckets.every(({ startMs, endMs }) => startMs % unitMs === 0 && endMs % unitMs === 0);
+  if (!isAligned(QUARTER_MS)) return 'events';
+  switch (series.measure) {
+    case 'count':
+      return filters.every(isOfNames) && isBreakdownOfNames(breakdown) ? 'counts_15m' : 'events';
+    case 'unique_users':
+    case 'trailing_users':
+    case 'count_per_user': {
+      if (isClockInterval(query.interval)) return 'events';
+      // A day of a person has one count for all its quarters.
+      if (series.measure === 'count_per_user' && !isAligned(DAY_MS)) return 'events';
+      if (!filters.every((filter) => isOfNames(filter) || isAboutPeople(filter))) return 'events';
+      if (!isBreakdownOfNames(breakdown) && !isBreakdownOfPeople(breakdown)) return 'events';
+      const looksAtNames =
+        series.event !== null ||
+        series.type !== null ||
+        !filters.every(isAboutPeople) ||
+        (breakdown !== undefined && !isBreakdownOfPeople(breakdown));
+      return looksAtNames ? 'user_days' : 'active_days';
+    }
+    default:
+      return 'events';
   }
-  if (measure === 'count') return 'counts_15m';
-  return interval === '15m' || interval === 'hour' ? 'events' : 'user_days';
+}
+
+/** Whether a filter looks at nothing but names and types of events. */
+function isOfNames(filter: Filter): boolean {
+  if ('and' in filter) return filter.and.every(isOfNames);
+  if ('or' in filter) return filter.or.every(isOfNames);
+  if ('not' in filter) return isOfNames(filter.not);
+  if ('has_done' in filter || 'has_not_done' in filter || 'cohort' in filter) return false;
+  return isRolledUp(filter);
+}
+
+function isBreakdownOfNames(breakdown: Breakdown | undefined): boolean {
+  return breakdown === undefined || (!isCohortBreakdown(breakdown) && isRolledUp(breakdown));
+}
+
+function isBreakdownOfPeople(breakdown: Breakdown | undefined): boolean {
+  return breakdown !== undefined && (isCohortBreakdown(breakdown) || breakdown.user_property !== undefined);
 }

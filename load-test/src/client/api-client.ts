@@ -1,7 +1,7 @@
 import {
   auditSchema,
   eventPageSchema,
-  queryAnswerSchema,
+  trendsAnswerSchema,
   receiptSchema,
   statusSchema,
   type Audit,
@@ -131,7 +131,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         ...(waitFor === undefined ? {} : { wait_for: waitFor }),
         ...(waitTimeoutMs === undefined ? {} : { wait_timeout_ms: waitTimeoutMs }),
       };
-      const answer = await ask(queryAnswerSchema, '/v1/query', question);
+      const answer = await ask(trendsAnswerSchema, '/v1/query', question);
       // Null: not known to be zero yet. For a count of what is there, nothing is there.
       return answer.series[0]?.total ?? 0;
     },

@@ -108,7 +108,16 @@ async function flushGroup(
     await onStep('rollup-inserted');
     await client.query({
       name: 'finish-group',
-      text: `update batches set state = 'done', done_at = now() where rollup_id = $1 and state = 'pending'`,
+      text: `
+        with done as (
+          update batches set state = 'done', done_at = now()
+          where rollup_id = $1 and state = 'pending'
+          returning project_rows
+        )
+        insert into rolled_up (project_id, events)
+        select key::integer, sum(value::bigint) from done, jsonb_each_text(project_rows)
+        group by 1 order by 1
+        on conflict (project_id) do update set events = rolled_up.events + excluded.events`,
       values: [rollupId],
     });
     await client.query('commit');

@@ -1,0 +1,44 @@
+import type { EstimateAnswer } from '@sluice/contracts';
+import { z } from 'zod';
+import type { ClickHouseQuestion, QueryLimits, RunClickHouse } from '../query-port/run-query.js';
+
+const partsRow = z.object({ table: z.string(), parts: z.int(), rows: z.int() });
+const columnRow = z.object({ table: z.string(), name: z.string(), bytes_per_row: z.number() });
+
+/**
+ * What a question would read, from the primary index alone: rows of the granules that could hold something, and bytes by the
+ * mean size of the columns that it names.
+ */
+export async function estimate(
+  question: ClickHouseQuestion<unknown>,
+  { runClickHouse, limits }: { runClickHouse: RunClickHouse; limits: QueryLimits },
+): Promise<EstimateAnswer['statements'][number]> {
+  const { rows: parts } = await runClickHouse(
+    { ...question, name: 'estimate', sql: `explain estimate ${question.sql}`, row: partsRow },
+    limits,
+  );
+  const { rows: columns } = await runClickHouse(
+    {
+      name: 'column-sizes',
+      sql: `
+        select c.table as table, c.name as name, c.data_uncompressed_bytes / greatest(t.total_rows, 1) as bytes_per_row
+        from system.columns as c
+        inner join system.tables as t on t.database = c.database and t.name = c.table
+        where c.database = {db:String} and c.table in {tables:Array(String)}`,
+      params: { db: question.params['db'], tables: parts.map(({ table }) => table) },
+      row: columnRow,
+    },
+    limits,
+  );
+  const words = new Set(question.sql.match(/\w+/g) ?? []);
+  const bytesOf = (table: string): number =>
+    columns
+      .filter((column) => column.table === table && words.has(column.name))
+      .reduce((sum, column) => sum + column.bytes_per_row, 0);
+  return {
+    name: question.name,
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    bytes: Math.round(parts.reduce((sum, { table, rows }) => sum + rows * bytesOf(table), 0)),
+    parts: parts.reduce((sum, part) => sum + part.parts, 0),
+  };
+}

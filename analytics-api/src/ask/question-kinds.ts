@@ -1,0 +1,12 @@
+import type { Query, QueryKind } from '@sluice/contracts';
+import { trends } from '../trends/trends.js';
+import type { QuestionKind } from './query-kind.js';
+
+/** Every kind of question there is. */
+const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { trends };
+
+export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
+  const kind = KINDS[query.kind];
+  if (kind === undefined) throw new Error(`no answer for ${query.kind}`);
+  return kind;
+}

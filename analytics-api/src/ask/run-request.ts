@@ -1,0 +1,121 @@
+import { SluiceError, type EstimateAnswer, type Query } from '@sluice/contracts';
+import type { KeyOwner } from '@sluice/service-kit';
+import type { ApiContext } from '../api-context.js';
+import { databaseOf } from '../freshness/completeness.js';
+import { readWatermark, waitFor } from '../freshness/wait-for.js';
+import type { ClickHouseQuestion, Rows } from '../query-port/run-query.js';
+import { isoOf } from '../time/range.js';
+import { estimate } from './estimate.js';
+import { findCohorts } from './find-cohorts.js';
+import { createQueryScope, type DataView, type QueryScope } from './query-scope.js';
+import { memoryKey } from './remember-rows.js';
+
+export interface RequestOptions {
+  owner: KeyOwner;
+  /** Aborts when nobody waits for the answer any more. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs one request: waits for its watermark, reads how the data stands, and gives `work` the scope in which it may ask. With
+ * `dry_run`, the questions of `work` are only estimated and their estimate is the answer.
+ */
+export async function runRequest<Answer>(
+  query: Query,
+  work: (scope: QueryScope) => Promise<Answer>,
+  options: RequestOptions,
+  context: ApiContext,
+): Promise<Answer | EstimateAnswer> {
+  const { owner, signal } = options;
+  const { config, budgets, running } = context;
+  const { projectId } = owner.project;
+  budgets.check(owner);
+  const request = running.start(projectId, query.query_id, AbortSignal.any([signal, context.stopping]));
+  try {
+    await waitForWatermark(query, request.signal, context);
+    const deadline = performance.now() + Math.min(query.timeout_ms ?? Infinity, config.queryTimeoutMs);
+    const view = await readDataView(query, options, request.signal, context);
+    const statements: EstimateAnswer['statements'] = [];
+    const scope = createQueryScope({
+      view,
+      query: query.kind === 'live' ? {} : query,
+      includeSql: query.include_sql,
+      async run<Row>(question: ClickHouseQuestion<Row>, { maxRows }: { maxRows: number }) {
+        const timeoutMs = deadline - performance.now();
+        if (timeoutMs <= 0) throw new SluiceError('query_timeout');
+        const limits = { timeoutMs, maxRows, signal: request.signal };
+        if (query.dry_run) {
+          const statement = await estimate(question, { runClickHouse: context.runClickHouse, limits });
+          statements.push(query.include_sql ? { ...statement, sql: question.sql } : statement);
+          return { rows: [], rowsRead: 0, bytesRead: 0, elapsedMs: 0, cached: false };
+        }
+        return askOrRemember(question, { view, limits, refresh: query.cache === 'refresh', owner }, context);
+      },
+    });
+    const answer = await work(scope);
+    if (!query.dry_run) return answer;
+    return {
+      kind: 'estimate',
+      complete_through: view.completeThroughMs === undefined ? null : isoOf(view.completeThroughMs),
+      rows: statements.reduce((sum, { rows }) => sum + rows, 0),
+      bytes: statements.reduce((sum, { bytes }) => sum + bytes, 0),
+      statements,
+    };
+  } catch (error) {
+    if (request.isCancelled()) throw new SluiceError('query_cancelled', { cause: error });
+    throw error;
+  } finally {
+    request.finish();
+  }
+}
+
+async function waitForWatermark(query: Query, signal: AbortSignal, context: ApiContext): Promise<void> {
+  if (query.wait_for === undefined) return;
+  const { log, runPostgres } = context;
+  const watermark = await readWatermark(query.wait_for, log, '/wait_for');
+  await waitFor(watermark, { logId: log.id, runPostgres, timeoutMs: query.wait_timeout_ms, signal });
+}
+
+/** Read before the numbers are: what it says is true of every later query. */
+export async function readDataView(
+  query: unknown,
+  { owner }: Pick<RequestOptions, 'owner'>,
+  signal: AbortSignal,
+  context: ApiContext,
+): Promise<DataView> {
+  const { projectId, timezone } = owner.project;
+  const completeness = await context.readCompleteness(projectId, { signal });
+  return {
+    projectId,
+    projectTimezone: timezone,
+    database: databaseOf(context, completeness),
+    dataVersion: `${completeness.generation}.${completeness.rolledUp}`,
+    hasMerges: completeness.hasMerges,
+    completeThroughMs: completeness.completeThroughMs,
+    nowMs: context.now(),
+    cohorts: await findCohorts(query, { projectId, runPostgres: context.runPostgres, limits: { signal } }),
+  };
+}
+
+async function askOrRemember<Row>(
+  question: ClickHouseQuestion<Row>,
+  options: {
+    view: DataView;
+    limits: { timeoutMs: number; maxRows: number; signal: AbortSignal };
+    refresh: boolean;
+    owner: KeyOwner;
+  },
+  { rowMemory, runClickHouse, budgets }: ApiContext,
+): Promise<Rows<Row> & { cached: boolean }> {
+  const { view, limits, refresh, owner } = options;
+  const key = memoryKey(view, question);
+  const remembered = refresh ? undefined : rowMemory.find(key);
+  // Rows under this key came from this very question, so they have its form.
+  if (remembered !== undefined) {
+    return { rows: remembered.rows as Row[], rowsRead: 0, bytesRead: 0, elapsedMs: 0, cached: true };
+  }
+  const rows = await runClickHouse(question, limits);
+  budgets.spend(owner, rows.rowsRead);
+  rowMemory.remember(key, rows);
+  return { ...rows, cached: false };
+}

@@ -1,0 +1,69 @@
+import type { EventColumn, Field, PropertyPath, SessionField } from '@sluice/contracts';
+import { propertyColumn } from '@sluice/warehouse';
+
+/** Columns that the rollups keep, too. */
+const ROLLED_UP: ReadonlySet<EventColumn> = new Set(['event', 'type']);
+
+/** Whether the rollups of counts and days of people can answer for a field. */
+export function isRolledUp(field: Field): boolean {
+  return field.column !== undefined && ROLLED_UP.has(field.column);
+}
+
+/** A value in SQL. The expressions hold no parameters. */
+export interface ValueSql {
+  /** The value as text. Not null where `isSet`. */
+  text: string;
+  /** True where there is a value. */
+  isSet: string;
+  /** The value as a number, null when it is none; undefined where values are text alone. */
+  number: string | undefined;
+}
+
+/** A column of an event. Names come from a closed list. */
+export function columnSql(column: EventColumn): ValueSql {
+  return { text: column, isSet: `${column} != ''`, number: undefined };
+}
+
+/** A property of an event, or a trait in an identify event. Keys are quoted by the warehouse. */
+export function propertySql(property: PropertyPath): ValueSql {
+  const path = typeof property === 'string' ? [property] : property;
+  const text = propertyColumn(path, 'string');
+  return {
+    text: `assumeNotNull(${text})`,
+    isSet: `isNotNull(${text})`,
+    number: propertyColumn(path, 'number'),
+  };
+}
+
+const text = (expression: string): ValueSql => ({
+  text: expression,
+  isSet: `${expression} != ''`,
+  number: undefined,
+});
+const number = (expression: string): ValueSql => ({
+  text: `toString(${expression})`,
+  isSet: 'true',
+  number: `toNullable(toFloat64(${expression}))`,
+});
+
+/** From the first event to the last interaction. */
+export const SESSION_SECONDS =
+  'greatest(toUnixTimestamp64Milli(ended_at) - toUnixTimestamp64Milli(started_at), 0) / 1000';
+
+/** Columns of `sessions final`. */
+export const SESSION_SQL: Readonly<Record<SessionField, ValueSql>> = {
+  entry_path: text('entry.path'),
+  exit_path: text('exit.path'),
+  channel: text('source.channel'),
+  referrer_domain: text('source.referrer_domain'),
+  utm_source: text('source.utm_source'),
+  utm_medium: text('source.utm_medium'),
+  utm_campaign: text('source.utm_campaign'),
+  country: text('client.country'),
+  device_type: text('client.device_type'),
+  browser: text('client.browser'),
+  os: text('client.os'),
+  duration_seconds: number(SESSION_SECONDS),
+  pages: number('pages'),
+  interactions: number('interactions'),
+};

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import type { ClickHouseQuestion } from '../query-port/run-query.js';
+import { measureSql } from './measures.js';
+import type { SeriesPlan, SeriesRows } from './series-rows.js';
+
+const numberRow = z.object({
+  /** Start of the bucket, milliseconds; meaningless when the row is over all buckets. */
+  slot: z.int(),
+  over_all_slots: z.int(),
+  grp: z.string(),
+  over_all_groups: z.int(),
+  /** How many parts the value is made of; 0 when there was nothing to measure. */
+  parts: z.int(),
+  value: z.number().nullable(),
+});
+export type NumberRow = z.infer<typeof numberRow>;
+
+/**
+ * The numbers of a series: for each bucket and over all of them; with `groups` also for each group. Rows are read once, into
+ * one part for each bucket and group; totals are made by merging those, so that a person in several buckets is one person
+ * in the total.
+ *
+ * @param groups `disjoint`: rows over all groups, too. `overlapping`: a row can be in several groups, so there are none.
+ */
+export function askNumbers(
+  { series, source }: SeriesPlan,
+  { statement, sql }: SeriesRows,
+  groups: 'none' | 'disjoint' | 'overlapping',
+): ClickHouseQuestion<NumberRow> {
+  const { partial, merged } = measureSql(series);
+  const sets = {
+    none: '(slot), ()',
+    disjoint: '(slot, grp), (slot), (grp), ()',
+    overlapping: '(slot, grp), (grp)',
+  }[groups];
+  const hasGroups = groups !== 'none';
+  return {
+    name: `trends-${series.measure}-${source}`,
+    params: statement.params,
+    row: numberRow,
+    sql: `
+    select slot, grouping(slot) as over_all_slots, ${hasGroups ? 'grp' : `'' as grp`},
+      ${hasGroups ? 'grouping(grp)' : '1'} as over_all_groups, count() as parts, ${merged} as value
+    from (select slot, grp, ${partial} as part from (${sql}) group by slot, grp)
+    group by grouping sets (${sets})`,
+  };
+}
+
+const rankRow = z.object({ grp: z.string() });
+
+/** The largest groups of a series over the whole range, largest first. */
+export function askLargestGroups(
+  { series, source }: SeriesPlan,
+  { statement, sql }: SeriesRows,
+  limit: number,
+): ClickHouseQuestion<z.infer<typeof rankRow>> {
+  return {
+    name: `trends-groups-${series.measure}-${source}`,
+    row: rankRow,
+    sql: `
+    select grp
+    from (${sql})
+    group by grp
+    order by ${measureSql(series).rank} desc, grp
+    limit ${statement.bind('UInt32', limit)}`,
+    params: statement.params,
+  };
+}
+
+const changeRow = z.object({ grp: z.string(), over_all_groups: z.int(), at: z.int(), change: z.int() });
+export type ChangeRow = z.infer<typeof changeRow>;
+
+/**
+ * Trailing people: how their number changes from bucket to bucket. Somebody active in bucket i counts in the buckets i to
+ * i + width - 1; where two such stretches meet or overlap they are one. `at` is the place of a bucket.
+ */
+export function askTrailingChanges(
+  { source }: SeriesPlan,
+  { statement, sql }: SeriesRows,
+  startsMs: readonly number[],
+  width: number,
+  hasGroups: boolean,
+): ClickHouseQuestion<ChangeRow> {
+  const starts = statement.bind('Array(Int64)', startsMs);
+  const places = statement.bind(
+    'Array(Int64)',
+    startsMs.map((_start, place) => place),
+  );
+  const length = statement.bind('Int64', width);
+  const sets = hasGroups ? '(grp, person), (person)' : '(person)';
+  return {
+    name: `trends-trailing-${source}`,
+    params: statement.params,
+    row: changeRow,
+    sql: `
+    select grp, over_all_groups, changes.1 as at, sum(changes.2) as change
+    from (
+      select ${hasGroups ? 'grp, grouping(grp)' : `'' as grp, 1`} as over_all_groups,
+        arraySort(groupUniqArray(place)) as active,
+        arrayFilter((place, gap) -> gap >= ${length}, active, arrayPushFront(arrayPopFront(arrayDifference(active)), ${length})) as begun,
+        arrayFilter((place, gap) -> gap >= ${length}, active, arrayPushBack(arrayPopFront(arrayDifference(active)), ${length})) as ended,
+        arrayJoin(arrayConcat(
+          arrayMap(place -> (place, toInt64(1)), begun),
+          arrayMap(place -> (place + ${length}, toInt64(-1)), ended))) as changes
+      from (select grp, person, transform(slot, ${starts}, ${places}, toInt64(0)) as place from (${sql}))
+      group by grouping sets (${sets})
+    )
+    group by grp, over_all_groups, at
+    order by at`,
+  };
+}
