@@ -18,6 +18,7 @@ import { createRunPostgres } from './query-port/postgres.js';
 import { registerAudit } from './routes/audit.js';
 import { registerDeadLetters } from './routes/dead-letters.js';
 import { registerEvents } from './routes/events.js';
+import { registerIntegrity } from './routes/integrity.js';
 import { registerLive } from './routes/live.js';
 import { registerPeople } from './routes/people.js';
 import { registerQuery } from './routes/query.js';
@@ -111,6 +112,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerUsers(scope, context);
     registerReceipts(scope, context);
     registerAudit(scope, context);
+    registerIntegrity(scope, context);
     registerLive(scope, context);
     registerDeadLetters(scope, context);
     registerStatus(scope, context);

@@ -161,6 +161,28 @@ export const deviceGapsSchema = z
   );
 export type DeviceGaps = z.infer<typeof deviceGapsSchema>;
 
+const side = z.object({ what: z.string(), values: z.array(z.number()) });
+export const integritySchema = z.object({
+  from: instant,
+  to: instant,
+  timezone: z.string(),
+  complete_through: completeThroughSchema,
+  ok: z.boolean().describe('True when every check is `equal`.'),
+  checks: z.array(
+    z.object({
+      name: z.string(),
+      rule: z.string().describe('Why both sides must be equal.'),
+      verdict: z
+        .enum(['equal', 'different', 'unsettled'])
+        .describe('`unsettled`: events kept arriving while it was looked at, so nothing can be said.'),
+      left: side,
+      right: side,
+      attempts: z.int(),
+    }),
+  ),
+});
+export type Integrity = z.infer<typeof integritySchema>;
+
 export const auditSchema = z.object({
   balanced: z.boolean().describe('True when every difference is zero.'),
   from: instant,
