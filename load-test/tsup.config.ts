@@ -11,6 +11,7 @@ export default build([], {
     'verify-clients': 'src/commands/verify-clients.ts',
     'verify-faults': 'src/commands/verify-faults.ts',
     'verify-sdk-faults': 'src/commands/verify-sdk-faults.ts',
+    'verify-queries': 'src/commands/verify-queries.ts',
     bench: 'src/commands/bench.ts',
   },
 });

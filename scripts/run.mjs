@@ -11,6 +11,7 @@ const COMMANDS = {
   'verify-clients': 'load-test/dist/verify-clients.js',
   'verify-faults': 'load-test/dist/verify-faults.js',
   'verify-sdk-faults': 'load-test/dist/verify-sdk-faults.js',
+  'verify-queries': 'load-test/dist/verify-queries.js',
   bench: 'load-test/dist/bench.js',
 };
 

@@ -34,9 +34,16 @@ export function projectFromRow(row: ProjectRow): ProjectSettings {
   };
 }
 
-/** The project of that name, made with defaults when there is none; resolves with its id. */
-export async function ensureProject(pool: pg.Pool, name: string): Promise<number> {
-  await pool.query('insert into projects (name) values ($1) on conflict (name) do nothing', [name]);
+/** The project of that name, made when there is none; resolves with its id. `timezone` is only for a new one; default UTC. */
+export async function ensureProject(
+  pool: pg.Pool,
+  name: string,
+  { timezone = 'UTC' }: { timezone?: string } = {},
+): Promise<number> {
+  await pool.query('insert into projects (name, timezone) values ($1, $2) on conflict (name) do nothing', [
+    name,
+    timezone,
+  ]);
   const found = await pool.query<{ project_id: number }>('select project_id from projects where name = $1', [
     name,
   ]);
