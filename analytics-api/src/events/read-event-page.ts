@@ -2,7 +2,8 @@ import type { EventItem, EventPage } from '@sluice/contracts';
 import type { ApiContext } from '../api-context.js';
 import { databaseOf } from '../freshness/completeness.js';
 import { askEvents, type EventFilter, type EventRow } from '../questions/events.js';
-import { askRawEvents } from '../questions/raw-events.js';
+import { askPersonEvents, type PersonEventRow } from '../questions/person-events.js';
+import { askRawEvents, type RawEventRow } from '../questions/raw-events.js';
 import { isoOf } from '../time/range.js';
 import { formatEventCursor, type EventKey } from './event-cursor.js';
 
@@ -79,10 +80,7 @@ async function withRawEvents(
   context: ApiContext,
   signal: AbortSignal,
 ): Promise<EventItem[]> {
-  if (rows.length === 0) return [];
-  const ids = rows.map(({ event_id }) => event_id);
-  const raw = await context.runPostgres(askRawEvents(projectId, ids), { signal });
-  const byId = new Map(raw.rows.map((row) => [row.event_id, row]));
+  const byId = await readRaw(projectId, rows, context, signal);
   return rows.map((row) => ({
     event_id: row.event_id,
     message_id: row.message_id,
@@ -96,4 +94,97 @@ async function withRawEvents(
     enrichment: byId.get(row.event_id)?.enrichment ?? null,
     message: byId.get(row.event_id)?.message ?? null,
   }));
+}
+
+async function readRaw(
+  projectId: number,
+  rows: readonly { event_id: string }[],
+  context: ApiContext,
+  signal: AbortSignal,
+): Promise<Map<string, RawEventRow>> {
+  if (rows.length === 0) return new Map();
+  const ids = rows.map(({ event_id }) => event_id);
+  const raw = await context.runPostgres(askRawEvents(projectId, ids), { signal });
+  return new Map(raw.rows.map((row) => [row.event_id, row]));
+}
+
+export interface TimelinePageOptions {
+  projectId: number;
+  /** Ids of the person, before merges. */
+  actorIds: readonly string[];
+  before?: EventKey | undefined;
+  limit: number;
+  signal: AbortSignal;
+}
+
+/**
+ * A page of what one person did, newest first. ClickHouse knows the order, Postgres the events; one that Postgres no longer
+ * keeps is shown as ClickHouse has it.
+ */
+export async function readTimelinePage(
+  options: TimelinePageOptions,
+  context: ApiContext,
+): Promise<EventPage> {
+  const { projectId, actorIds, before, limit, signal } = options;
+  const completeness = await context.readCompleteness(projectId, { signal });
+  const database = databaseOf(context, completeness);
+  const { rows } = await context.runClickHouse(
+    askPersonEvents({ database, projectId, actorIds, before, limit: limit + 1 }),
+    { signal },
+  );
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const byId = await readRaw(projectId, shown, context, signal);
+  const expired = await readExpired(
+    shown.filter(({ event_id }) => !byId.has(event_id)),
+    { projectId, database, signal },
+    context,
+  );
+  return {
+    events: shown.map(({ event_id, timestamp_ms }): EventItem => {
+      const raw = byId.get(event_id);
+      if (raw === undefined) return expired.get(event_id)!;
+      return {
+        event_id,
+        message_id: raw.message_id,
+        type: raw.type,
+        event: raw.event,
+        timestamp: isoOf(timestamp_ms),
+        received_at: raw.received_at.toISOString(),
+        anonymous_id: raw.anonymous_id,
+        user_id: raw.user_id,
+        session_id: raw.session_id,
+        enrichment: raw.enrichment,
+        message: raw.message,
+      };
+    }),
+    next_cursor:
+      rows.length > limit && last !== undefined
+        ? formatEventCursor({ timestampMs: last.timestamp_ms, eventId: last.event_id })
+        : null,
+    complete_through:
+      completeness.completeThroughMs === undefined ? null : isoOf(completeness.completeThroughMs),
+  };
+}
+
+async function readExpired(
+  keys: readonly PersonEventRow[],
+  { projectId, database, signal }: { projectId: number; database: string; signal: AbortSignal },
+  context: ApiContext,
+): Promise<Map<string, EventItem>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await context.runClickHouse(
+    askEvents({
+      database,
+      projectId,
+      filter: { eventIds: keys.map(({ event_id }) => event_id) },
+      fromMs: keys.at(-1)!.timestamp_ms,
+      toMs: keys[0]!.timestamp_ms + 1,
+      before: undefined,
+      limit: keys.length,
+    }),
+    { signal },
+  );
+  const items = await withRawEvents(projectId, rows, context, signal);
+  return new Map(items.map((item) => [item.event_id, item]));
 }

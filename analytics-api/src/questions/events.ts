@@ -8,8 +8,8 @@ export interface EventFilter {
   userId?: string | undefined;
   anonymousId?: string | undefined;
   sessionId?: string | undefined;
-  /** Ids of one person, before merges. */
-  actorIds?: readonly string[] | undefined;
+  /** Only these, as far as they are known to the store. */
+  eventIds?: readonly string[] | undefined;
 }
 
 const row = z.object({
@@ -50,10 +50,10 @@ export function askEvents(options: {
   bind('event = {event:String}', 'event', filter.event);
   bind('type = {type:String}', 'type', filter.type);
   // The person of an event is its user id where it has one: the index over persons finds it.
-  bind('actor_id = {user:String} and user_id = {user:String}', 'user', filter.userId);
+  bind('actor_hash = sipHash64({user:String}) and user_id = {user:String}', 'user', filter.userId);
   bind('anonymous_id = {anonymous:String}', 'anonymous', filter.anonymousId);
   bind('events.session_id = {session:UUID}', 'session', filter.sessionId);
-  bind('actor_id in {actors:Array(String)}', 'actors', filter.actorIds);
+  bind('events.event_id in {ids:Array(UUID)}', 'ids', filter.eventIds);
   if (before !== undefined) {
     conditions.push(
       `(timestamp, events.event_id) < (fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC'), {before_id:UUID})`,

@@ -2,7 +2,7 @@ import { problemSchema, SluiceError, timelinePageSchema, userAnswerSchema } from
 import { z } from 'zod';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
 import { parseEventCursor } from '../events/event-cursor.js';
-import { readEventPage } from '../events/read-event-page.js';
+import { readTimelinePage } from '../events/read-event-page.js';
 import { askMergedIds, askProfile } from '../questions/users.js';
 import { pageParameters, textParameter } from './parameters.js';
 
@@ -66,10 +66,10 @@ export function registerUsers(app: ApiScope, context: ApiContext): void {
       const merged = await runPostgres(askMergedIds(projectId, user_id, MAX_MERGED_IDS + 1), {
         maxRows: MAX_MERGED_IDS,
       });
-      const page = await readEventPage(
+      const page = await readTimelinePage(
         {
           projectId,
-          filter: { actorIds: [user_id, ...merged.rows.map(({ previous_id }) => previous_id)] },
+          actorIds: [user_id, ...merged.rows.map(({ previous_id }) => previous_id)],
           before: cursor === undefined ? undefined : parseEventCursor(cursor),
           limit,
           signal: disconnectSignal(reply),
