@@ -1,13 +1,15 @@
 import { Argument, Command } from 'commander';
 import { alignedLines, numberText } from '../shapes/text.js';
-import { runCommand, type CommandContext } from './run-command.js';
+import { positiveInteger, runCommand, type CommandContext } from './run-command.js';
 
 interface Flags {
   peers?: boolean;
+  events?: number;
+  users?: number;
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end', 'sdk-size'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -16,9 +18,12 @@ const program = new Command('bench')
       '  gateway     validated and durably logged events a second, beside a server that only parses\n' +
       '  landing     rows a second from the log to Postgres and ClickHouse, beside plain COPY\n' +
       '  end-to-end  events a second that are accepted and become queryable as fast as they come\n' +
+      '  queries     answers of the API over 60 days of events, beside the best SQL by hand and the shapes of peers\n' +
       '  sdk-size    bytes of the browser SDK and of each autocapture module',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
+  .option('--events <n>', 'queries: events to ask about (default: 10 million)', positiveInteger)
+  .option('--users <n>', 'queries: people who did them (default: 500,000)', positiveInteger)
   .option(
     '--peers',
     'sdk-size: other trackers, too; those that are missing are installed from npm, into .cache',
@@ -52,6 +57,16 @@ async function measure(
         onTrial: (text) => context.tell(text),
       });
       return { ok: result.lost === 0 && result.duplicated === 0 && result.eventsPerSecond > 0, result };
+    }
+    case 'queries': {
+      const { benchQueries } = await import('../bench/queries.js');
+      const result = await benchQueries({
+        ...(flags.events === undefined ? {} : { events: flags.events }),
+        ...(flags.users === undefined ? {} : { users: flags.users }),
+        signal: context.signal,
+        onProgress: (text) => context.progress(text),
+      });
+      return { ok: result.disagreeing === 0, result };
     }
     case 'sdk-size': {
       const { benchSdkSize } = await import('../bench/sdk-size.js');

@@ -161,7 +161,7 @@ export function agrees(observed: unknown, expected: unknown): boolean {
   if (Array.isArray(expected)) {
     if (!Array.isArray(observed) || observed.length !== expected.length) return false;
     const [left, right] = expected.every((item) => typeof item === 'string')
-      ? [[...(observed as string[])].sort(), [...(expected)].sort()]
+      ? [[...(observed as string[])].sort(), [...expected].sort()]
       : [observed, expected];
     return right.every((item: unknown, index) => agrees(left[index], item));
   }
