@@ -12,6 +12,7 @@ const COMMANDS = {
   'verify-faults': 'load-test/dist/verify-faults.js',
   'verify-sdk-faults': 'load-test/dist/verify-sdk-faults.js',
   'verify-queries': 'load-test/dist/verify-queries.js',
+  'verify-isolation': 'load-test/dist/verify-isolation.js',
   bench: 'load-test/dist/bench.js',
 };
 
