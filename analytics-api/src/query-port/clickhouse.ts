@@ -85,6 +85,7 @@ const TIMEOUTS = new Set(['159', '160', '209']);
 /** … and for one that went over a limit: rows or bytes read or returned, memory, sets, length. */
 const TOO_LARGE = new Set(['158', '241', '191', '307', '396', '306']);
 const BUSY = new Set(['202']);
+const CANNOT_COMPILE_REGEXP = '427';
 
 function translate(
   error: unknown,
@@ -95,6 +96,13 @@ function translate(
   if (typeof code === 'string' && /^\d+$/.test(code)) {
     if (TIMEOUTS.has(code)) return new SluiceError('query_timeout', { cause: error });
     if (TOO_LARGE.has(code)) return new SluiceError('query_too_large', { cause: error });
+    if (code === CANNOT_COMPILE_REGEXP) {
+      return new SluiceError('invalid_query', {
+        message: 'A regular expression of `matches` or `not_matches` cannot be read (RE2 syntax).',
+        field: '/filters',
+        cause: error,
+      });
+    }
     if (BUSY.has(code)) return new SluiceError('overloaded', { retryAfterSeconds: 1, cause: error });
     return new SluiceError('query_failed', { message: `The query ${name} failed.`, cause: error });
   }
