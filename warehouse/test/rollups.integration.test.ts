@@ -181,7 +181,7 @@ describe('rollups', () => {
             (e) => [e.actor],
           ).map(([[actor], group]) => ({
             actor_id: actor,
-            hash: hashOf.get(actor),
+            hash: hashOf.get(actor!),
             first: Math.min(...group.map(({ at }) => at)),
             last: Math.max(...group.map(({ at }) => at)),
             events: group.length,
