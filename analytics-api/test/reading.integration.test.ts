@@ -227,7 +227,7 @@ describe('the audit', () => {
     expect(audit).toMatchObject({
       balanced: true,
       totals: { logged: 4, landed: 4, raw_rows: 4, pending_rows: 1, columnar_rows: 3 },
-      rollups: { events: 3, receipts_1m: 3, counts_15m: 3, user_days: 3, balanced: true },
+      rollups: { events: 3, receipts_1m: 3, counts_15m: 3, user_days: 3, active_days: 3, balanced: true },
       unbalanced_minutes: [],
     });
     expect(audit.minutes!.map(({ minute, landed }) => [minute, landed])).toEqual([
@@ -256,21 +256,21 @@ describe('the audit', () => {
     ]);
   });
 
-  it('shows a rollup that has counted too much', async () => {
+  it.each([
+    ['counts_15m', { event: 'x', type: 'track', is_bot: false, bucket: 0 }],
+    ['active_days', { is_bot: false, day: '2024-06-01', actor_hash: 1, slots_am: 1, slots_pm: 0 }],
+  ])('shows that %s has counted too much', async (table, row) => {
     await api.land(project.projectId, events);
     await api.clickhouse.client.insert({
-      table: `${api.database}.counts_15m`,
+      table: `${api.database}.${table}`,
       format: 'JSONEachRow',
-      columns: ['project_id', 'event', 'type', 'is_bot', 'bucket', 'events'],
-      values: [
-        { project_id: project.projectId, event: 'x', type: 'track', is_bot: false, bucket: 0, events: 1 },
-      ],
+      values: [{ project_id: project.projectId, events: 1, ...row }],
     });
     const audit = await get<Audit>(`/v1/audit${range}`);
     expect(audit).toMatchObject({
       balanced: false,
       totals: { balanced: true },
-      rollups: { counts_15m: 4, events: 3 },
+      rollups: { [table]: 4, events: 3 },
     });
   });
 });

@@ -196,6 +196,7 @@ export const auditSchema = z.object({
       receipts_1m: count,
       counts_15m: count,
       user_days: count,
+      active_days: count,
       balanced: z.boolean(),
     })
     .describe("All events of the project, whatever the range: each table's count."),

@@ -147,6 +147,7 @@ export interface Balance {
   distinct: number;
   counts: number;
   userDays: number;
+  activeDays: number;
   receipts: number;
   sessions: number;
   users: number;
@@ -173,6 +174,7 @@ export async function readBalance(stores: Reading): Promise<Balance> {
     distinct: await one('select uniqExact(event_id) as n from {db}.events'),
     counts: await one('select sum(events) as n from {db}.counts_15m'),
     userDays: await one('select sum(events) as n from {db}.user_days'),
+    activeDays: await one('select sum(events) as n from {db}.active_days'),
     receipts: await one('select sum(events) as n from {db}.receipts_1m'),
     sessions: await one('select sum(events) as n from {db}.sessions'),
     users: users.rows[0]!.n,
@@ -192,6 +194,7 @@ export function balanced(of: { logged: number; distinct: number; deadLettered?: 
     distinct,
     counts: distinct,
     userDays: distinct,
+    activeDays: distinct,
     receipts: distinct,
     sessions: distinct,
     users: distinct,

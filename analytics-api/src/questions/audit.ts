@@ -106,6 +106,7 @@ const rollupsRow = z.object({
   receipts_1m: z.int(),
   counts_15m: z.int(),
   user_days: z.int(),
+  active_days: z.int(),
 });
 export type RollupsRow = z.infer<typeof rollupsRow>;
 
@@ -120,7 +121,8 @@ export function askRollupTotals(database: string, projectId: number): ClickHouse
         (select count() from {db:Identifier}.events where project_id = {project:UInt32}) as events,
         ${sum('receipts_1m')} as receipts_1m,
         ${sum('counts_15m')} as counts_15m,
-        ${sum('user_days')} as user_days`,
+        ${sum('user_days')} as user_days,
+        ${sum('active_days')} as active_days`,
     params: { db: database, project: projectId },
     row: rollupsRow,
   };

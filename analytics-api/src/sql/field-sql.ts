@@ -46,23 +46,26 @@ const number = (expression: string): ValueSql => ({
   number: `toNullable(toFloat64(${expression}))`,
 });
 
+/** A part of a tuple as a function, never as `column.part`: that is read as a column of its own, which `final` does not merge. */
+const part = (column: string, name: string): ValueSql => text(`tupleElement(${column}, '${name}')`);
+
 /** From the first event to the last interaction. */
 export const SESSION_SECONDS =
   'greatest(toUnixTimestamp64Milli(ended_at) - toUnixTimestamp64Milli(started_at), 0) / 1000';
 
 /** Columns of `sessions final`. */
 export const SESSION_SQL: Readonly<Record<SessionField, ValueSql>> = {
-  entry_path: text('entry.path'),
-  exit_path: text('exit.path'),
-  channel: text('source.channel'),
-  referrer_domain: text('source.referrer_domain'),
-  utm_source: text('source.utm_source'),
-  utm_medium: text('source.utm_medium'),
-  utm_campaign: text('source.utm_campaign'),
-  country: text('client.country'),
-  device_type: text('client.device_type'),
-  browser: text('client.browser'),
-  os: text('client.os'),
+  entry_path: part('entry', 'path'),
+  exit_path: part('exit', 'path'),
+  channel: part('source', 'channel'),
+  referrer_domain: part('source', 'referrer_domain'),
+  utm_source: part('source', 'utm_source'),
+  utm_medium: part('source', 'utm_medium'),
+  utm_campaign: part('source', 'utm_campaign'),
+  country: part('client', 'country'),
+  device_type: part('client', 'device_type'),
+  browser: part('client', 'browser'),
+  os: part('client', 'os'),
   duration_seconds: number(SESSION_SECONDS),
   pages: number('pages'),
   interactions: number('interactions'),

@@ -38,7 +38,8 @@ export function filterConditions(
   return filters.map((filter, index) => filterSql(filter, context, `${field}/${index}`));
 }
 
-function filterSql(filter: Filter, context: FilterContext, field: string): string {
+/** One filter as a condition that is true or false, never null. `field` is its JSON pointer. */
+export function filterSql(filter: Filter, context: FilterContext, field: string): string {
   if ('and' in filter) return joined(filter.and, ' and ', context, `${field}/and`);
   if ('or' in filter) return joined(filter.or, ' or ', context, `${field}/or`);
   if ('not' in filter) return `not ${filterSql(filter.not, context, `${field}/not`)}`;
@@ -106,7 +107,8 @@ function asPositive(condition: Condition): [Condition, boolean] {
     : [{ ...condition, operator: positive } as Condition, true];
 }
 
-function compare(condition: Condition, sql: ValueSql, statement: Statement, field: string): string {
+/** A condition on a value, whatever the value comes from. */
+export function compare(condition: Condition, sql: ValueSql, statement: Statement, field: string): string {
   const [positive, isNegative] = asPositive(condition);
   const met = comparePositive(positive, sql, statement, field);
   return isNegative ? `not (${met})` : `(${met})`;

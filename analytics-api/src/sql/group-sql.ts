@@ -53,7 +53,8 @@ export function keptKey(key: string, kept: readonly string[], context: FilterCon
   return `if(has(${context.statement.bind('Array(String)', kept)}, ${key} as ${name}), ${name}, '${OTHER_KEY}')`;
 }
 
-function keyOf(value: ValueSql): string {
+/** The key of the group that a value makes. */
+export function keyOf(value: ValueSql): string {
   return `if(${value.isSet}, concat('${VALUE_PREFIX}', ${value.text}), '${NONE_KEY}')`;
 }
 

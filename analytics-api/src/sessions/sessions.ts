@@ -1,0 +1,117 @@
+import { SluiceError, type Point, type SessionNumbers, type SessionsQuery } from '@sluice/contracts';
+import { echoOf, type PeopleSql, type QuestionKind } from '../ask/query-kind.js';
+import type { QueryScope } from '../ask/query-scope.js';
+import { groupKeyOf, OTHER_KEY, readGroupKey } from '../sql/group-sql.js';
+import { bucketAnswers, markedBuckets, type MarkedBucket } from '../time/marked-buckets.js';
+import type { TimeRange } from '../time/range.js';
+import { askGroups, askLargestGroups, askSlots, type NumbersRow } from './ask-session-numbers.js';
+import { sessionRows, type SessionRows } from './session-rows.js';
+
+const DEFINITION =
+  'Sessions by the time at which they start. Bounces are sessions with at most one interaction: an event that is no identify, group or alias and does not say `interactive: false`. Durations go from the first event to the last interaction; sessions of a single one last 0 seconds and are part of mean and median. Users are different people by the last event of each session, counted for each bucket, group and for the total by themselves, all merges known so far applied; sessions of nobody are sessions all the same.';
+
+/** Visits: how many, by whom, how long, from where. */
+export const sessions: QuestionKind<'sessions'> = {
+  kind: 'sessions',
+  async answer(query, scope) {
+    const buckets = bucketsOf(query, scope);
+    const rows = await scope.ask(askSlots(rowsOf(query, scope, buckets, scope.range)));
+    const slots = new Map(rows.filter((row) => row.over_all_slots === 0).map((row) => [row.slot, row]));
+    const { breakdown } = query;
+    const groups =
+      breakdown === undefined
+        ? undefined
+        : await scope.ask(askGroups(rowsOf(query, scope, buckets, scope.range), breakdown.limit));
+    return {
+      kind: 'sessions',
+      query: echoOf(query, scope),
+      ...scope.frame({ definition: DEFINITION }),
+      buckets: bucketAnswers(buckets),
+      total: numbersOf(rows.find((row) => row.over_all_slots === 1)),
+      values: buckets.map(({ startMs, complete }) => {
+        const row = slots.get(startMs);
+        return row === undefined && !complete ? null : numbersOf(row);
+      }),
+      ...(groups === undefined
+        ? {}
+        : { groups: groups.map((row) => ({ ...readGroupKey(row.grp), ...numbersOf(row) })) }),
+    };
+  },
+  people: peopleBehind,
+};
+
+function bucketsOf(query: SessionsQuery, scope: QueryScope): MarkedBucket[] {
+  const calendar = { interval: query.interval, weekStart: query.week_start, zone: scope.zone };
+  return markedBuckets(scope.range, calendar, scope.completeThroughMs);
+}
+
+function rowsOf(
+  query: SessionsQuery,
+  scope: QueryScope,
+  buckets: readonly MarkedBucket[],
+  within: TimeRange,
+): SessionRows {
+  return sessionRows(query, scope.statement(), buckets, within);
+}
+
+function numbersOf(row: NumbersRow | undefined): SessionNumbers {
+  if (row === undefined || row.sessions === 0) return NO_SESSIONS;
+  const { sessions: count, users, pageviews, bounces, duration_ms, median_ms } = row;
+  return {
+    sessions: count,
+    users,
+    pageviews,
+    pages_per_session: pageviews / count,
+    bounce_rate: bounces / count,
+    avg_duration_seconds: duration_ms / count / 1_000,
+    median_duration_seconds: median_ms === null ? null : median_ms / 1_000,
+  };
+}
+
+const NO_SESSIONS: SessionNumbers = {
+  sessions: 0,
+  users: 0,
+  pageviews: 0,
+  pages_per_session: null,
+  bounce_rate: null,
+  avg_duration_seconds: null,
+  median_duration_seconds: null,
+};
+
+/** The people who `users` of a bucket, of a group or of the total counts. */
+async function peopleBehind(
+  query: SessionsQuery,
+  point: Point<'sessions'>,
+  scope: QueryScope,
+): Promise<PeopleSql> {
+  const fail = (message: string, field: string): never => {
+    throw new SluiceError('invalid_query', { message, field: `/point/${field}` });
+  };
+  const buckets = bucketsOf(query, scope);
+  let within = scope.range;
+  if (point.bucket !== undefined) {
+    if (point.group !== undefined) return fail('Groups are counted over the whole range.', 'group');
+    const bucket = buckets.find(({ startMs }) => startMs === Date.parse(point.bucket!));
+    if (bucket === undefined) return fail('No bucket starts then.', 'bucket');
+    within = { fromMs: bucket.startMs, toMs: bucket.endMs };
+  }
+  const rows = rowsOf(query, scope, buckets, within);
+  const select = (condition: string): PeopleSql => ({
+    sql: `select person from (${rows.sql}) where person != 0 and ${condition} group by person`,
+    params: rows.statement.params,
+  });
+  if (point.group === undefined) return select('true');
+  const { breakdown } = query;
+  if (breakdown === undefined) return fail('The question has no breakdown.', 'group');
+  if (point.group.kind === 'value' && point.group.value === null) {
+    return fail('A value is missing.', 'group/value');
+  }
+  const key = groupKeyOf(point.group);
+  if (key !== OTHER_KEY) return select(`grp = ${rows.statement.bind('String', key)}`);
+  const largest = await scope.ask(askLargestGroups(rowsOf(query, scope, buckets, within), breakdown.limit));
+  const kept = rows.statement.bind(
+    'Array(String)',
+    largest.map(({ grp }) => grp),
+  );
+  return select(`not has(${kept}, grp)`);
+}
