@@ -1,9 +1,12 @@
 import type { Query, QueryKind } from '@sluice/contracts';
+import { lifecycle } from '../lifecycle/lifecycle.js';
+import { retention } from '../retention/retention.js';
+import { stickiness } from '../stickiness/stickiness.js';
 import { trends } from '../trends/trends.js';
 import type { QuestionKind } from './query-kind.js';
 
 /** Every kind of question there is. */
-const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { trends };
+const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { trends, retention, lifecycle, stickiness };
 
 export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
   const kind = KINDS[query.kind];
