@@ -92,8 +92,7 @@ export function createQueryScope(options: ScopeOptions): QueryScope {
     },
     frame: ({ definition, exact = true, error_bound = 0, additive = false }) => ({
       complete_through: view.completeThroughMs === undefined ? null : isoOf(view.completeThroughMs),
-      complete:
-        view.completeThroughMs !== undefined && Math.min(range.toMs, view.nowMs) <= view.completeThroughMs,
+      complete: isCompleteTo(range.toMs, view),
       definition,
       exact,
       error_bound,
@@ -103,6 +102,14 @@ export function createQueryScope(options: ScopeOptions): QueryScope {
       ...(includeSql ? { sql: shown } : {}),
     }),
   };
+}
+
+/** Whether every event accepted before an instant (or, if that is earlier, by now) is counted. */
+export function isCompleteTo(
+  epochMs: number,
+  { completeThroughMs, nowMs }: Pick<DataView, 'completeThroughMs' | 'nowMs'>,
+): boolean {
+  return completeThroughMs !== undefined && Math.min(epochMs, nowMs) <= completeThroughMs;
 }
 
 function cacheStatus(hits: number, misses: number): Statistics['cache'] {

@@ -1,13 +1,16 @@
 import type { Query, QueryKind } from '@sluice/contracts';
+import { lifecycle } from '../lifecycle/lifecycle.js';
+import { retention } from '../retention/retention.js';
 import { sessions } from '../sessions/sessions.js';
+import { stickiness } from '../stickiness/stickiness.js';
 import { trends } from '../trends/trends.js';
 import type { QuestionKind } from './query-kind.js';
 
 /** Every kind of question there is. */
-const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { trends, sessions };
+const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { lifecycle, retention, sessions, stickiness, trends };
 
 export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
-  const kind = KINDS[query.kind];
+  const kind = KINDS[query.kind as K];
   if (kind === undefined) throw new Error(`no answer for ${query.kind}`);
   return kind;
 }

@@ -117,7 +117,7 @@ function fromDays(
   const { key, joins, conditions } = groupOf(plan, context, grouping);
   return select(
     [`${days.slot} as slot`, `${key} as grp`, 'events as n', `${person} as person`],
-    `${from} ${days.join} ${joins}`,
+    `${from} ${joins}`,
     [...rollupConditions(plan, context), 'actor_hash != 0', ...days.conditions, ...conditions],
   );
 }

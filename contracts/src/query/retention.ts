@@ -30,7 +30,7 @@ const question = {
       '`calendar`: periods of the local calendar. `elapsed_24h`: times 24 hours since the own start event. `elapsed_24h_floored`: since the hour in which it happened. Elapsed clocks count days.',
     ),
   period: z.enum(['day', 'week', 'month']).default('day'),
-  periods: z.int().min(1).max(60).default(8).describe('Cohorts, when the range does not say how many.'),
+  periods: z.int().min(1).max(60).default(8).describe('Cohorts, where `from` or `to` is missing.'),
   columns: z
     .int()
     .min(1)
@@ -50,7 +50,7 @@ export type RetentionQuery = z.infer<typeof retentionQuerySchema>;
 
 export const retentionCellSchema = z.object({
   users: z.int().nonnegative(),
-  rate: z.number().nullable().describe('Of the cohort.'),
+  rate: z.number().nullable().describe('Of the cohort; null where that is empty.'),
   mature: z.boolean().describe('True when the period has ended for the whole cohort, and is complete.'),
 });
 
@@ -63,6 +63,7 @@ export const retentionAnswerSchema = z.object({
       start: instantSchema,
       end: instantSchema,
       label: z.string(),
+      partial: z.boolean().describe('True when the range covers only a part of this day, week or month.'),
       size: z.int().nonnegative(),
       cells: z.array(retentionCellSchema).describe('Column 0 is the cohort in its own period.'),
     }),
@@ -70,8 +71,8 @@ export const retentionAnswerSchema = z.object({
   averages: z
     .array(
       z.object({
-        rate: z.number().nullable(),
-        cohorts: z.int().nonnegative().describe('Cohorts it is made of.'),
+        rate: z.number().nullable().describe('Null where there is nobody.'),
+        cohorts: z.int().nonnegative().describe('Cohorts it is made of: those with people.'),
         users: z.int().nonnegative().describe('People in them.'),
       }),
     )
