@@ -1,9 +1,10 @@
 import type { Query, QueryKind } from '@sluice/contracts';
+import { funnel } from '../funnel/funnel.js';
 import { trends } from '../trends/trends.js';
 import type { QuestionKind } from './query-kind.js';
 
 /** Every kind of question there is. */
-const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { trends };
+const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { trends, funnel };
 
 export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
   const kind = KINDS[query.kind];
