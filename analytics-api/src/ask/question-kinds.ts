@@ -1,4 +1,5 @@
 import type { Query, QueryKind } from '@sluice/contracts';
+import { funnel } from '../funnel/funnel.js';
 import { lifecycle } from '../lifecycle/lifecycle.js';
 import { retention } from '../retention/retention.js';
 import { sessions } from '../sessions/sessions.js';
@@ -7,7 +8,14 @@ import { trends } from '../trends/trends.js';
 import type { QuestionKind } from './query-kind.js';
 
 /** Every kind of question there is. */
-const KINDS: { [K in QueryKind]?: QuestionKind<K> } = { lifecycle, retention, sessions, stickiness, trends };
+const KINDS: { [K in QueryKind]?: QuestionKind<K> } = {
+  funnel,
+  lifecycle,
+  retention,
+  sessions,
+  stickiness,
+  trends,
+};
 
 export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
   const kind = KINDS[query.kind as K];
