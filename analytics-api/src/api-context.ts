@@ -1,6 +1,7 @@
 import type { EventLog } from '@sluice/event-log';
 import type { HttpApp, KeyOwner, Logger } from '@sluice/service-kit';
 import type { FastifyReply } from 'fastify';
+import type { KeyScope } from './access/authenticate.js';
 import type { ReadBudgets } from './access/read-budgets.js';
 import type { RowMemory } from './ask/remember-rows.js';
 import type { RunningRequests } from './ask/running-requests.js';
@@ -10,6 +11,8 @@ import type { RunClickHouse, RunPostgres } from './query-port/run-query.js';
 /** What the routes work with. */
 export interface ApiContext {
   runPostgres: RunPostgres;
+  /** Changes what is saved: cohorts, queries, annotations. Events are never changed here. */
+  changePostgres: RunPostgres;
   runClickHouse: RunClickHouse;
   readCompleteness: ReadCompleteness;
   rowMemory: RowMemory;
@@ -71,6 +74,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whose key the request carries; set before any route of `/v1` runs. */
     owner: KeyOwner;
+  }
+  interface FastifyContextConfig {
+    /** What a key must be for to use the route. Every route behind the keys says it. */
+    scope?: KeyScope;
   }
 }
 

@@ -4,7 +4,7 @@ import { createHttpApp, createKeyStore, type HttpApp, type Logger } from '@sluic
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
-import { authenticate } from './access/authenticate.js';
+import { guardRoutes } from './access/guard-routes.js';
 import { limitRates } from './access/rate-limit.js';
 import { createReadBudgets } from './access/read-budgets.js';
 import { DEFAULT_CONFIG, type AnalyticsApiConfig, type ApiContext, type ApiScope } from './api-context.js';
@@ -16,6 +16,7 @@ import { createRunClickHouse } from './query-port/clickhouse.js';
 import { createQueryMetrics } from './query-port/measured.js';
 import { createRunPostgres } from './query-port/postgres.js';
 import { registerAudit } from './routes/audit.js';
+import { registerCohorts } from './routes/cohorts.js';
 import { registerDeadLetters } from './routes/dead-letters.js';
 import { registerEvents } from './routes/events.js';
 import { registerLive } from './routes/live.js';
@@ -56,6 +57,10 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   const runPostgres = measured('postgres', createRunPostgres(postgres.pool, limits));
   const context: ApiContext = {
     runPostgres,
+    changePostgres: measured(
+      'postgres',
+      createRunPostgres(postgres.pool, { ...limits, access: 'read write' }),
+    ),
     runClickHouse: measured(
       'clickhouse',
       createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
@@ -100,13 +105,11 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   const keys = createKeyStore({ pool: postgres.pool });
   await app.register(async (instance) => {
     const scope: ApiScope = instance.withTypeProvider<ZodTypeProvider>();
-    scope.decorateRequest('owner');
-    scope.addHook('onRequest', async (request) => {
-      request.owner = await authenticate(request, keys);
-    });
+    guardRoutes(scope, keys);
     await limitRates(scope, config.requestsPerMinute);
     registerQuery(scope, context);
     registerPeople(scope, context);
+    registerCohorts(scope, context);
     registerEvents(scope, context);
     registerUsers(scope, context);
     registerReceipts(scope, context);

@@ -230,10 +230,14 @@ describe('the description of the API', () => {
     const { paths } = response.json<{ paths: Record<string, Record<string, { responses: object }>> }>();
     expect(Object.keys(paths).sort()).toEqual([
       '/v1/audit',
+      '/v1/cohorts',
+      '/v1/cohorts/{name}',
       '/v1/dead-letters',
       '/v1/dead-letters/{id}',
       '/v1/events',
       '/v1/live',
+      '/v1/people',
+      '/v1/queries/{query_id}',
       '/v1/query',
       '/v1/receipts/{messageId}',
       '/v1/status',

@@ -1,5 +1,6 @@
 export * from './answers.js';
 export * from './body-ranges.js';
+export * from './cohorts.js';
 export * from './errors.js';
 export * from './ingest.js';
 export * from './log-record.js';

@@ -21,6 +21,7 @@ export function registerLive(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/live',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Follow events as they land (server-sent events)',
         description:
