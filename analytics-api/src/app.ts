@@ -13,8 +13,10 @@ import { createRowMemory } from './ask/remember-rows.js';
 import { createRunningRequests } from './ask/running-requests.js';
 import { createReadCompleteness } from './freshness/completeness.js';
 import { createRunClickHouse } from './query-port/clickhouse.js';
+import { createStreamSlots } from './live/stream-slots.js';
 import { createQueryMetrics } from './query-port/measured.js';
 import { createRunPostgres } from './query-port/postgres.js';
+import { FRESHNESS_HEADERS } from './saved/answer-headers.js';
 import { registerAudit } from './routes/audit.js';
 import { registerCohorts } from './routes/cohorts.js';
 import { registerDeadLetters } from './routes/dead-letters.js';
@@ -23,6 +25,8 @@ import { registerLive } from './routes/live.js';
 import { registerPeople } from './routes/people.js';
 import { registerQuery } from './routes/query.js';
 import { registerReceipts } from './routes/receipts.js';
+import { registerSaved } from './routes/saved.js';
+import { registerSavedAnswers } from './routes/saved-answers.js';
 import { registerStatus } from './routes/status.js';
 import { registerUsers } from './routes/users.js';
 
@@ -44,6 +48,18 @@ export interface AnalyticsApi {
   stop(): Promise<void>;
 }
 
+/** What pages of other origins may read. */
+const EXPOSED_HEADERS = [
+  ...[
+    'ratelimit-limit',
+    'ratelimit-remaining',
+    'ratelimit-reset',
+    'retry-after',
+    'etag',
+    'content-disposition',
+  ],
+  ...Object.values(FRESHNESS_HEADERS),
+];
 const MAX_ROWS = 100_000;
 const MAX_BODY_BYTES = 256 * 1024;
 
@@ -69,6 +85,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     rowMemory: createRowMemory({ maxBytes: config.rowMemoryBytes }),
     running: createRunningRequests(),
     budgets: createReadBudgets({ rowsPerHour: config.rowsPerHour, now }),
+    streams: createStreamSlots(config.maxLiveStreams, stopping.signal),
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
@@ -98,8 +115,8 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   await app.register(cors, {
     origin: true,
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'last-event-id'],
-    exposedHeaders: ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'],
+    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id'],
+    exposedHeaders: EXPOSED_HEADERS,
     maxAge: 86_400,
   });
   const keys = createKeyStore({ pool: postgres.pool });
@@ -110,6 +127,8 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerQuery(scope, context);
     registerPeople(scope, context);
     registerCohorts(scope, context);
+    registerSaved(scope, context);
+    registerSavedAnswers(scope, context);
     registerEvents(scope, context);
     registerUsers(scope, context);
     registerReceipts(scope, context);

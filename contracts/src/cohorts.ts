@@ -6,7 +6,7 @@ import { filterSchema } from './query/filters.js';
 /** Ids in a static cohort at most. */
 export const MAX_COHORT_IDS = 50_000;
 
-const description = z.string().max(1_000).default('').describe('For people.');
+const description = textSchema.default('').describe('For people.');
 
 /** `PUT /v1/cohorts/:name`: a filter that is asked anew each time, or a list of ids. */
 export const cohortInputSchema = z.union([

@@ -6,5 +6,6 @@ export * from './ingest.js';
 export * from './log-record.js';
 export * from './messages/index.js';
 export * from './query/index.js';
+export * from './saved.js';
 export * from './tracking-plan/index.js';
 export * from './watermark.js';
