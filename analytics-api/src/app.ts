@@ -4,6 +4,7 @@ import { createHttpApp, createKeyStore, type HttpApp, type Logger } from '@sluic
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
+import { BUDGET_HEADERS, sayBudgets } from './access/budget-headers.js';
 import { guardRoutes } from './access/guard-routes.js';
 import { limitRates } from './access/rate-limit.js';
 import { createReadBudgets } from './access/read-budgets.js';
@@ -14,6 +15,7 @@ import { createRunningRequests } from './ask/running-requests.js';
 import { createReadCompleteness } from './freshness/completeness.js';
 import { createRunClickHouse } from './query-port/clickhouse.js';
 import { createStreamSlots } from './live/stream-slots.js';
+import { compressAnswers } from './http-compression.js';
 import { createQueryMetrics } from './query-port/measured.js';
 import { createRunPostgres } from './query-port/postgres.js';
 import { FRESHNESS_HEADERS } from './saved/answer-headers.js';
@@ -58,6 +60,7 @@ const EXPOSED_HEADERS = [
     'etag',
     'content-disposition',
   ],
+  ...BUDGET_HEADERS,
   ...Object.values(FRESHNESS_HEADERS),
 ];
 const MAX_ROWS = 100_000;
@@ -119,10 +122,12 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 86_400,
   });
+  await compressAnswers(app);
   const keys = createKeyStore({ pool: postgres.pool });
   await app.register(async (instance) => {
     const scope: ApiScope = instance.withTypeProvider<ZodTypeProvider>();
     guardRoutes(scope, keys);
+    sayBudgets(scope, context.budgets);
     await limitRates(scope, config.requestsPerMinute);
     registerQuery(scope, context);
     registerPeople(scope, context);
