@@ -1,20 +1,25 @@
 import type { EventLog } from '@sluice/event-log';
 import type { HttpApp, KeyOwner, Logger } from '@sluice/service-kit';
 import type { FastifyReply } from 'fastify';
+import type { KeyScope } from './access/authenticate.js';
 import type { ReadBudgets } from './access/read-budgets.js';
 import type { RowMemory } from './ask/remember-rows.js';
 import type { RunningRequests } from './ask/running-requests.js';
+import type { StreamSlots } from './live/stream-slots.js';
 import type { ReadCompleteness } from './freshness/completeness.js';
 import type { RunClickHouse, RunPostgres } from './query-port/run-query.js';
 
 /** What the routes work with. */
 export interface ApiContext {
   runPostgres: RunPostgres;
+  /** Changes what is saved: cohorts, queries, annotations. Events are never changed here. */
+  changePostgres: RunPostgres;
   runClickHouse: RunClickHouse;
   readCompleteness: ReadCompleteness;
   rowMemory: RowMemory;
   running: RunningRequests;
   budgets: ReadBudgets;
+  streams: StreamSlots;
   /** Name of a generation's database. */
   database(generation: number): string;
   log: EventLog;
@@ -42,6 +47,8 @@ export interface AnalyticsApiConfig {
   maxLiveStreams: number;
   /** How often a live stream looks for new events, milliseconds. Default 300. */
   livePollMs: number;
+  /** Rest between two answers of a stream of answers, at least, milliseconds. Default 1,000. */
+  liveAnswerMs: number;
   /** Quiet time after which a live stream sends a sign of life, milliseconds. Default 15,000. */
   liveHeartbeatMs: number;
   /** How often the audit of the last hour is taken for the metrics, milliseconds; 0 turns it off. Default 60,000. */
@@ -59,6 +66,7 @@ export const DEFAULT_CONFIG: AnalyticsApiConfig = {
   requestsPerMinute: 1_200,
   maxLiveStreams: 50,
   livePollMs: 300,
+  liveAnswerMs: 1_000,
   liveHeartbeatMs: 15_000,
   auditIntervalMs: 60_000,
   trustProxy: false,
@@ -71,6 +79,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whose key the request carries; set before any route of `/v1` runs. */
     owner: KeyOwner;
+  }
+  interface FastifyContextConfig {
+    /** What a key must be for to use the route. Every route behind the keys says it. */
+    scope?: KeyScope;
   }
 }
 

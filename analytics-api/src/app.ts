@@ -4,7 +4,8 @@ import { createHttpApp, createKeyStore, type HttpApp, type Logger } from '@sluic
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
-import { authenticate } from './access/authenticate.js';
+import { BUDGET_HEADERS, sayBudgets } from './access/budget-headers.js';
+import { guardRoutes } from './access/guard-routes.js';
 import { limitRates } from './access/rate-limit.js';
 import { createReadBudgets } from './access/read-budgets.js';
 import { DEFAULT_CONFIG, type AnalyticsApiConfig, type ApiContext, type ApiScope } from './api-context.js';
@@ -13,9 +14,13 @@ import { createRowMemory } from './ask/remember-rows.js';
 import { createRunningRequests } from './ask/running-requests.js';
 import { createReadCompleteness } from './freshness/completeness.js';
 import { createRunClickHouse } from './query-port/clickhouse.js';
+import { createStreamSlots } from './live/stream-slots.js';
+import { compressAnswers } from './http-compression.js';
 import { createQueryMetrics } from './query-port/measured.js';
 import { createRunPostgres } from './query-port/postgres.js';
+import { FRESHNESS_HEADERS } from './saved/answer-headers.js';
 import { registerAudit } from './routes/audit.js';
+import { registerCohorts } from './routes/cohorts.js';
 import { registerDeadLetters } from './routes/dead-letters.js';
 import { registerEvents } from './routes/events.js';
 import { registerIntegrity } from './routes/integrity.js';
@@ -23,6 +28,8 @@ import { registerLive } from './routes/live.js';
 import { registerPeople } from './routes/people.js';
 import { registerQuery } from './routes/query.js';
 import { registerReceipts } from './routes/receipts.js';
+import { registerSaved } from './routes/saved.js';
+import { registerSavedAnswers } from './routes/saved-answers.js';
 import { registerStatus } from './routes/status.js';
 import { registerUsers } from './routes/users.js';
 
@@ -44,6 +51,19 @@ export interface AnalyticsApi {
   stop(): Promise<void>;
 }
 
+/** What pages of other origins may read. */
+const EXPOSED_HEADERS = [
+  ...[
+    'ratelimit-limit',
+    'ratelimit-remaining',
+    'ratelimit-reset',
+    'retry-after',
+    'etag',
+    'content-disposition',
+  ],
+  ...BUDGET_HEADERS,
+  ...Object.values(FRESHNESS_HEADERS),
+];
 const MAX_ROWS = 100_000;
 const MAX_BODY_BYTES = 256 * 1024;
 
@@ -57,6 +77,10 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   const runPostgres = measured('postgres', createRunPostgres(postgres.pool, limits));
   const context: ApiContext = {
     runPostgres,
+    changePostgres: measured(
+      'postgres',
+      createRunPostgres(postgres.pool, { ...limits, access: 'read write' }),
+    ),
     runClickHouse: measured(
       'clickhouse',
       createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
@@ -65,6 +89,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     rowMemory: createRowMemory({ maxBytes: config.rowMemoryBytes }),
     running: createRunningRequests(),
     budgets: createReadBudgets({ rowsPerHour: config.rowsPerHour, now }),
+    streams: createStreamSlots(config.maxLiveStreams, stopping.signal),
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
@@ -94,20 +119,22 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   await app.register(cors, {
     origin: true,
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'last-event-id'],
-    exposedHeaders: ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'],
+    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id'],
+    exposedHeaders: EXPOSED_HEADERS,
     maxAge: 86_400,
   });
+  await compressAnswers(app);
   const keys = createKeyStore({ pool: postgres.pool });
   await app.register(async (instance) => {
     const scope: ApiScope = instance.withTypeProvider<ZodTypeProvider>();
-    scope.decorateRequest('owner');
-    scope.addHook('onRequest', async (request) => {
-      request.owner = await authenticate(request, keys);
-    });
+    guardRoutes(scope, keys);
+    sayBudgets(scope, context.budgets);
     await limitRates(scope, config.requestsPerMinute);
     registerQuery(scope, context);
     registerPeople(scope, context);
+    registerCohorts(scope, context);
+    registerSaved(scope, context);
+    registerSavedAnswers(scope, context);
     registerEvents(scope, context);
     registerUsers(scope, context);
     registerReceipts(scope, context);

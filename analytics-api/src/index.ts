@@ -1,2 +1,3 @@
 export { createAnalyticsApi, type AnalyticsApi, type AnalyticsApiOptions } from './app.js';
 export { DEFAULT_CONFIG, type AnalyticsApiConfig } from './api-context.js';
+export { apiConfigOf, apiSettings } from './settings.js';

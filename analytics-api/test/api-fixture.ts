@@ -205,8 +205,34 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
     });
   }
 
+  /** Any request; a body is sent as JSON. */
+  async function send(
+    key: string,
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    url: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) {
+    return api.app.inject({
+      method,
+      url,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    });
+  }
+
+  async function createAdminKey(projectId: number): Promise<string> {
+    return (await createKey(pool, { projectId, kind: 'admin' })).key;
+  }
+
   return {
     ...api,
+    send,
+    createAdminKey,
     pool,
     clickhouse,
     log,

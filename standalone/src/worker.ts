@@ -1,4 +1,4 @@
-import { createAnalyticsApi } from '@sluice/analytics-api';
+import { apiConfigOf, apiSettings, createAnalyticsApi } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
 import { createPipeline } from '@sluice/pipeline';
 import {
@@ -14,6 +14,7 @@ import { z } from 'zod';
 const settings = z.object({
   ...serviceSettings,
   ...storeSettings,
+  ...apiSettings,
   PORT: integerSetting(8002, { min: 1, max: 65_535 }).describe('Port of the analytics API.'),
   GEOIP_PATH: z.string().optional().describe('MaxMind database (.mmdb); without it there is no geography.'),
 });
@@ -57,6 +58,7 @@ await runService('worker', settings, async (config, { log }) => {
       log: eventLog,
       logger: log.child({ part: 'analytics-api' }),
       registry,
+      config: apiConfigOf(config),
     });
     closers.push(() => api.stop());
     await api.app.listen({ host: config.HOST, port: config.PORT });

@@ -94,6 +94,12 @@ describe('parameters on the embedded engine', () => {
     ).toEqual([query_params]);
   });
 
+  it('may be longer than a statement may be', async () => {
+    const list = Array.from({ length: 50_000 }, (_, n) => `a rather long id ${n}`);
+    const query = 'select length({list: Array(String)}) as n';
+    expect(await select(query, { query_params: { list } })).toEqual([{ n: 50_000 }]);
+  });
+
   it('of queries at the same time do not mix', async () => {
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, i) =>

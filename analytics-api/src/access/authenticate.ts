@@ -2,12 +2,19 @@ import { SluiceError } from '@sluice/contracts';
 import type { KeyOwner, KeyStore } from '@sluice/service-kit';
 import type { FastifyRequest } from 'fastify';
 
+/** What a key must be for. An admin key reads, too. */
+export type KeyScope = 'read' | 'admin';
+
 /**
  * Finds whose key a request carries: `Authorization: Bearer KEY`, or Basic with the key as user name. Read and admin keys
- * open the API.
+ * open the API; what changes something needs an admin key.
  * @throws SluiceError missing_api_key, invalid_api_key, insufficient_scope, origin_not_allowed
  */
-export async function authenticate(request: FastifyRequest, keys: KeyStore): Promise<KeyOwner> {
+export async function authenticate(
+  request: FastifyRequest,
+  scope: KeyScope,
+  keys: KeyStore,
+): Promise<KeyOwner> {
   const key = readKey(request.headers.authorization);
   if (key === undefined) throw new SluiceError('missing_api_key', { field: 'authorization' });
   const owner = keys.findCached(key) ?? (await keys.find(key));
@@ -15,6 +22,12 @@ export async function authenticate(request: FastifyRequest, keys: KeyStore): Pro
   if (owner.kind === 'write') {
     throw new SluiceError('insufficient_scope', {
       message: 'A write key sends events; reading needs a read key.',
+      field: 'authorization',
+    });
+  }
+  if (scope === 'admin' && owner.kind !== 'admin') {
+    throw new SluiceError('insufficient_scope', {
+      message: 'This changes something: it needs an admin key.',
       field: 'authorization',
     });
   }

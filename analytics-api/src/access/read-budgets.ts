@@ -8,8 +8,8 @@ export interface ReadBudgets {
   /** @throws SluiceError budget_exceeded, with the time until the next hour. */
   check(owner: KeyOwner): void;
   spend(owner: KeyOwner, rows: number): void;
-  /** What is left; undefined where there is no limit. */
-  left(owner: KeyOwner): number | undefined;
+  /** What is left, and when the next hour begins; undefined where there is no limit. */
+  of(owner: KeyOwner): { limit: number; left: number; resetSeconds: number } | undefined;
 }
 
 /** Budgets of this process: several servers give each their own. */
@@ -26,6 +26,7 @@ export function createReadBudgets(options: { rowsPerHour: number; now: () => num
     }
     return spent.get(keyId) ?? 0;
   }
+  const resetSeconds = (): number => Math.ceil((HOUR_MS - (now() % HOUR_MS)) / 1_000);
   const limitOf = (owner: KeyOwner): number | undefined => {
     const limit = owner.rowsPerHour ?? rowsPerHour;
     return limit === 0 ? undefined : limit;
@@ -37,15 +38,16 @@ export function createReadBudgets(options: { rowsPerHour: number; now: () => num
       if (limit === undefined || spentBy(owner.keyId) < limit) return;
       throw new SluiceError('budget_exceeded', {
         message: `Questions with this key have read ${spentBy(owner.keyId)} rows in this hour; ${limit} is its budget.`,
-        retryAfterSeconds: Math.ceil((HOUR_MS - (now() % HOUR_MS)) / 1_000),
+        retryAfterSeconds: resetSeconds(),
       });
     },
     spend(owner, rows) {
       if (rows > 0) spent.set(owner.keyId, spentBy(owner.keyId) + rows);
     },
-    left(owner) {
+    of(owner) {
       const limit = limitOf(owner);
-      return limit === undefined ? undefined : Math.max(0, limit - spentBy(owner.keyId));
+      if (limit === undefined) return undefined;
+      return { limit, left: Math.max(0, limit - spentBy(owner.keyId)), resetSeconds: resetSeconds() };
     },
   };
 }

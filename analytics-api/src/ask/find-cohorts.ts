@@ -6,6 +6,12 @@ import type { CohortDefinition } from '../sql/filter-sql.js';
 /** Cohorts may name cohorts; so deep at most. */
 const MAX_DEPTH = 5;
 
+/** A cohort that is not saved yet. */
+export interface CohortDraft {
+  name: string;
+  definition: CohortDefinition;
+}
+
 /**
  * The definitions of all cohorts that a question names, and of those that they name. A name that nothing has is left out:
  * the filter that names it says so.
@@ -13,22 +19,34 @@ const MAX_DEPTH = 5;
  */
 export async function findCohorts(
   question: unknown,
-  options: { projectId: number; runPostgres: RunPostgres; limits: QueryLimits },
+  options: {
+    projectId: number;
+    runPostgres: RunPostgres;
+    limits: QueryLimits;
+    /** Stands in the place of what is saved under its name. */
+    draft?: CohortDraft | undefined;
+  },
 ): Promise<ReadonlyMap<string, CohortDefinition>> {
   const found = new Map<string, CohortDefinition>();
+  const { draft } = options;
   let wanted = new Set(namesIn(question));
   for (let depth = 0; wanted.size > 0; depth += 1) {
-    if (depth === MAX_DEPTH)
+    if (depth === MAX_DEPTH) {
       throw new SluiceError('invalid_query', { message: 'Cohorts name cohorts too deeply.' });
-    const { rows } = await options.runPostgres(askCohorts(options.projectId, [...wanted]), options.limits);
-    const next = new Set<string>();
-    for (const { name, filter, user_ids } of rows) {
-      found.set(
-        name,
-        filter === null ? { kind: 'static', userIds: user_ids ?? [] } : { kind: 'live', filter },
-      );
-      if (filter !== null) for (const inner of namesIn(filter)) if (!found.has(inner)) next.add(inner);
     }
+    const drafted = draft !== undefined && wanted.delete(draft.name) ? [draft] : [];
+    const { rows } = await options.runPostgres(askCohorts(options.projectId, [...wanted]), options.limits);
+    const saved = rows.map(({ name, filter, user_ids }): CohortDraft => ({
+      name,
+      definition: filter === null ? { kind: 'static', userIds: user_ids ?? [] } : { kind: 'live', filter },
+    }));
+    const next = new Set<string>();
+    for (const { name, definition } of [...drafted, ...saved]) {
+      found.set(name, definition);
+      if (definition.kind === 'static') continue;
+      for (const inner of namesIn(definition.filter)) next.add(inner);
+    }
+    for (const name of found.keys()) next.delete(name);
     wanted = next;
   }
   refuseCircles(found);

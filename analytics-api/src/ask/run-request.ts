@@ -6,7 +6,7 @@ import { readWatermark, waitFor } from '../freshness/wait-for.js';
 import type { ClickHouseQuestion, Rows } from '../query-port/run-query.js';
 import { isoOf } from '../time/range.js';
 import { estimate } from './estimate.js';
-import { findCohorts } from './find-cohorts.js';
+import { findCohorts, type CohortDraft } from './find-cohorts.js';
 import { createQueryScope, type DataView, type QueryScope } from './query-scope.js';
 import { memoryKey } from './remember-rows.js';
 
@@ -14,6 +14,8 @@ export interface RequestOptions {
   owner: KeyOwner;
   /** Aborts when nobody waits for the answer any more. */
   signal: AbortSignal;
+  /** A cohort that the question may name before it is saved. */
+  draft?: CohortDraft | undefined;
 }
 
 /**
@@ -79,7 +81,7 @@ async function waitForWatermark(query: Query, signal: AbortSignal, context: ApiC
 /** Read before the numbers are: what it says is true of every later query. */
 export async function readDataView(
   query: unknown,
-  { owner }: Pick<RequestOptions, 'owner'>,
+  { owner, draft }: Pick<RequestOptions, 'owner' | 'draft'>,
   signal: AbortSignal,
   context: ApiContext,
 ): Promise<DataView> {
@@ -93,7 +95,12 @@ export async function readDataView(
     hasMerges: completeness.hasMerges,
     completeThroughMs: completeness.completeThroughMs,
     nowMs: context.now(),
-    cohorts: await findCohorts(query, { projectId, runPostgres: context.runPostgres, limits: { signal } }),
+    cohorts: await findCohorts(query, {
+      projectId,
+      runPostgres: context.runPostgres,
+      limits: { signal },
+      draft,
+    }),
   };
 }
 

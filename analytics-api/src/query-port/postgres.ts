@@ -6,9 +6,13 @@ import type { RunPostgres } from './run-query.js';
 export interface PostgresLimits {
   timeoutMs: number;
   maxRows: number;
+  /** Default: `read only`. */
+  access?: 'read only' | 'read write';
 }
 
-/** RunQuery on Postgres: each question is a read-only transaction with a time limit. */
+/**
+ * RunQuery on Postgres: each question is a transaction with a time limit, and a read-only one unless it is said to write.
+ */
 export function createRunPostgres(pool: pg.Pool, defaults: PostgresLimits): RunPostgres {
   return async (question, limits = {}) => {
     const { timeoutMs = defaults.timeoutMs, maxRows = defaults.maxRows, signal } = limits;
@@ -22,7 +26,7 @@ export function createRunPostgres(pool: pg.Pool, defaults: PostgresLimits): RunP
     }
     let broken = false;
     try {
-      await client.query('begin transaction read only');
+      await client.query(BEGIN[defaults.access ?? 'read only']);
       await client.query(`select set_config('statement_timeout', $1, true)`, [
         String(Math.max(1, Math.round(timeoutMs))),
       ]);
@@ -43,6 +47,11 @@ export function createRunPostgres(pool: pg.Pool, defaults: PostgresLimits): RunP
     }
   };
 }
+
+const BEGIN = {
+  'read only': 'begin transaction read only',
+  'read write': 'begin transaction read write',
+} as const;
 
 async function rolledBack(client: pg.PoolClient): Promise<boolean> {
   try {

@@ -34,7 +34,7 @@ export interface Rows<Row> {
 }
 
 /**
- * Asks a store. It only reads. Resolves with all rows, each checked against the question's schema, or rejects with a
+ * Asks a store. It only reads, unless it was made for changes. Resolves with all rows, each checked against the question's schema, or rejects with a
  * SluiceError: query_timeout, query_too_large, store_unavailable or query_failed. A failure is never an empty answer.
  */
 export type RunQuery<Params> = <Row>(

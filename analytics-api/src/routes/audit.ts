@@ -11,6 +11,7 @@ export function registerAudit(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/audit',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Check that every accepted event is stored and counted exactly once',
         querystring: z.strictObject({

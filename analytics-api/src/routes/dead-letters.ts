@@ -28,6 +28,7 @@ export function registerDeadLetters(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/dead-letters',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'List messages that could not be accepted or stored, newest first',
         querystring: parameters,
@@ -57,6 +58,7 @@ export function registerDeadLetters(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/dead-letters/:id',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Show a dead letter with its bytes',
         params: z.object({ id: z.string().regex(/^\d{1,15}$/, 'must be a number') }),

@@ -21,6 +21,7 @@ export function registerEvents(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/events',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'List events, newest first',
         querystring: parameters,

@@ -5,9 +5,9 @@ import {
   SluiceError,
   type Watermark,
 } from '@sluice/contracts';
-import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import type { ApiContext, ApiScope } from '../api-context.js';
+import { sendStream, streamSignal } from '../live/send-stream.js';
 import { encodeServerSentEvents } from '../live/server-sent-events.js';
 import { tailEvents } from '../live/tail-events.js';
 import { askLandedOffsets } from '../questions/landed-offsets.js';
@@ -15,12 +15,12 @@ import { textParameter } from './parameters.js';
 
 /** `GET /v1/live`: the events of a project as they land, as server-sent events. */
 export function registerLive(app: ApiScope, context: ApiContext): void {
-  const { log, runPostgres, config, stopping, logger } = context;
-  let open = 0;
+  const { log, runPostgres, config, logger } = context;
 
   app.get(
     '/v1/live',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Follow events as they land (server-sent events)',
         description:
@@ -38,15 +38,9 @@ export function registerLive(app: ApiScope, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      if (stopping.aborted) throw new SluiceError('shutting_down', { retryAfterSeconds: 2 });
-      if (open >= config.maxLiveStreams) {
-        throw new SluiceError('overloaded', {
-          message: `${config.maxLiveStreams} live streams are open.`,
-          retryAfterSeconds: 5,
-        });
-      }
       const from = await startPosition(request.headers['last-event-id']);
-      const signal = AbortSignal.any([disconnectSignal(reply), stopping]);
+      context.streams.take(reply);
+      const signal = streamSignal(reply, context);
       const items = tailEvents({
         logId: log.id,
         projectId: request.owner.project.projectId,
@@ -58,24 +52,7 @@ export function registerLive(app: ApiScope, context: ApiContext): void {
         runPostgres,
         signal,
       });
-      open++;
-      reply.raw.once('close', () => {
-        open--;
-      });
-      // One piece in the stream at a time: the tail rests until the client has taken it.
-      const stream = Readable.from(encodeServerSentEvents(items), { highWaterMark: 1 });
-      stream.on('error', (error) => {
-        if (!signal.aborted) logger.error({ err: error }, 'live stream failed');
-      });
-      return (
-        reply
-          .header('content-type', 'text/event-stream; charset=utf-8')
-          .header('cache-control', 'no-store')
-          .header('x-accel-buffering', 'no')
-          // Kept alive, the connection would hold a shutdown up after the stream has ended.
-          .header('connection', 'close')
-          .send(stream)
-      );
+      return sendStream(reply, encodeServerSentEvents(items), { signal, logger });
     },
   );
 

@@ -18,6 +18,7 @@ export function registerPeople(app: ApiScope, context: ApiContext): void {
   app.post(
     '/v1/people',
     {
+      config: { scope: 'read' },
       preValidation: (request, _reply, done) => done(checkDepth(request.body)),
       schema: {
         summary: 'List the people behind a number',

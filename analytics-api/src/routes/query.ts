@@ -9,6 +9,7 @@ export function registerQuery(app: ApiScope, context: ApiContext): void {
   app.post(
     '/v1/query',
     {
+      config: { scope: 'read' },
       preValidation: (request, _reply, done) => done(checkDepth(request.body)),
       schema: {
         summary: 'Ask a question',
@@ -23,6 +24,7 @@ export function registerQuery(app: ApiScope, context: ApiContext): void {
   app.delete(
     '/v1/queries/:query_id',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Cancel a question that runs',
         params: z.strictObject({ query_id: z.string().max(64) }),

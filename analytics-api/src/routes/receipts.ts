@@ -10,6 +10,7 @@ export function registerReceipts(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/receipts/:messageId',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Show what became of a message',
         params: z.object({

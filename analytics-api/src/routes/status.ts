@@ -8,6 +8,7 @@ export function registerStatus(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/status',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Show how fresh answers are',
         response: { 200: statusSchema, '4xx': problemSchema, '5xx': problemSchema },

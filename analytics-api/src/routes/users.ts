@@ -26,6 +26,7 @@ export function registerUsers(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/users/:id',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Show a person',
         params: path,
@@ -52,6 +53,7 @@ export function registerUsers(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/users/:id/timeline',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'List what a person did, under all their ids, newest first',
         params: path,

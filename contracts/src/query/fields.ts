@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isStorableText } from '../messages/storable-text.js';
 
 /** What filters, breakdowns and measures may look at. Every name comes from a closed list or is bound as a value. */
 
@@ -56,7 +57,7 @@ export type EventType = z.infer<typeof eventTypeSchema>;
 export const textSchema = z
   .string()
   .max(1_024)
-  .refine((value) => !value.includes('\0'), 'must not hold NUL');
+  .refine(isStorableText, 'must not hold NUL or half of a surrogate pair');
 const propertyKey = textSchema.min(1).max(256);
 
 /** A property: its key, or its keys from the outermost inwards. A dot in a key is part of the key. */

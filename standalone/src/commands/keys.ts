@@ -30,16 +30,29 @@ export function registerKeys(program: Command): void {
       collectOrigins,
       [],
     )
+    .option(
+      '--rows-per-hour <rows>',
+      'rows that may be read in an hour for its questions (read and admin keys; default: QUERY_ROWS_PER_HOUR)',
+      parseRows,
+    )
     .option('--json', 'print JSON')
     .action(
       async (
-        flags: { project: string; kind: KeyKind; origin: string[]; json?: boolean },
+        flags: { project: string; kind: KeyKind; origin: string[]; rowsPerHour?: number; json?: boolean },
         command: Command,
       ) => {
+        if (flags.rowsPerHour !== undefined && flags.kind === 'write') {
+          throw new Error('A write key asks no questions: --rows-per-hour is for read and admin keys.');
+        }
         const made = await withPostgres(command, async ({ pool }) => {
           await migratePostgres(pool);
           const projectId = await ensureProject(pool, flags.project);
-          return createKey(pool, { projectId, kind: flags.kind, allowedOrigins: flags.origin });
+          return createKey(pool, {
+            projectId,
+            kind: flags.kind,
+            allowedOrigins: flags.origin,
+            rowsPerHour: flags.rowsPerHour,
+          });
         });
         if (flags.json === true) printJson({ ...made, project: flags.project, kind: flags.kind });
         else process.stdout.write(`${made.key}\n`);
@@ -65,6 +78,12 @@ function collectOrigins(text: string, earlier: string[]): string[] {
     throw new InvalidArgumentError('An origin looks like https://app.example.com.');
   }
   return [...earlier, origin];
+}
+
+function parseRows(text: string): number {
+  const rows = Number(text);
+  if (Number.isSafeInteger(rows) && rows >= 1) return rows;
+  throw new InvalidArgumentError('A number of rows is a whole number from 1.');
 }
 
 export function parseId(text: string): number {

@@ -75,6 +75,8 @@ async function openServer(url: string, options: ClickHouseOptions): Promise<Clic
     log: SILENT,
     compression: { request: false, response: true },
     keep_alive: { enabled: true },
+    // Long lists of values do not fit into an address.
+    use_multipart_params_auto: true,
   });
   try {
     const insertSettings = await readInsertSettings(client);

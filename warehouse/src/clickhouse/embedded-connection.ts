@@ -24,6 +24,9 @@ type InsertParams = Parameters<Connection['insert']>[0];
 const MAX_READS = 2;
 const MAX_WRITES = 1;
 
+/** Of ClickHouse, bytes. */
+const DEFAULT_MAX_QUERY_SIZE = 262_144;
+
 const MAX_IDLE_SESSIONS = MAX_READS + MAX_WRITES;
 
 /**
@@ -205,8 +208,14 @@ function createStatementSession(session: Session): StatementSession {
       .filter(([name, literal]) => parameters.get(name) !== literal)
       .map(([name, literal]) => `SET param_${name} = ${literal}`);
     for (const [name, literal] of bound) parameters.set(name, literal);
+    const longest = Math.max(0, ...assignments.map((assignment) => Buffer.byteLength(assignment)));
     // Parameters first: nothing can be set once the session is read-only.
-    return [...assignments, ...(change === undefined ? [] : [change])];
+    return [
+      // Here values are text of a statement, for which there is a limit; a server takes them beside it.
+      ...(longest < DEFAULT_MAX_QUERY_SIZE ? [] : [`SET max_query_size = ${longest + 1_024}`]),
+      ...assignments,
+      ...(change === undefined ? [] : [change]),
+    ];
   }
 
   return {

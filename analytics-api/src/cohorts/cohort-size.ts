@@ -1,0 +1,36 @@
+import { SluiceError, trendsQuerySchema, type CohortDetail } from '@sluice/contracts';
+import type { ApiContext } from '../api-context.js';
+import { runRequest, type RequestOptions } from '../ask/run-request.js';
+import { askCohortSize } from '../questions/cohorts.js';
+
+/**
+ * How many people a cohort has, saved or drafted. It is counted as any question is: within the limits of the key, and
+ * remembered for as long as the data is the same.
+ * @throws SluiceError where the cohort cannot be asked about: it names one that is missing, itself, or too many in a row.
+ */
+export async function countCohort(
+  name: string,
+  options: RequestOptions,
+  context: ApiContext,
+): Promise<Pick<CohortDetail, 'people' | 'complete_through'>> {
+  const question = trendsQuerySchema.parse({ kind: 'trends', filters: [{ cohort: name }] });
+  const answer = await runRequest(
+    question,
+    async (scope) => {
+      const [row] = await scope.ask(askCohortSize(name, scope.statement()));
+      return { people: row!.people, complete_through: scope.frame({ definition: '' }).complete_through };
+    },
+    options,
+    context,
+  );
+  if ('kind' in answer) throw new SluiceError('internal_error');
+  return answer;
+}
+
+/** A fault in a cohort's filter, where the filter itself stands and not where a question names the cohort. */
+export function inFilter(error: unknown): unknown {
+  const within = '/filter/0/cohort';
+  if (!(error instanceof SluiceError) || error.field?.startsWith(within) !== true) return error;
+  const field = `/filter${error.field.slice(within.length)}`;
+  return new SluiceError(error.code, { message: error.message, field, cause: error });
+}
