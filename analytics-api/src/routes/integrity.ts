@@ -8,6 +8,7 @@ export function registerIntegrity(app: ApiScope, context: ApiContext): void {
   app.get(
     '/v1/integrity',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Reconcile the answers of a range',
         querystring: z.strictObject(rangeShape),
