@@ -100,6 +100,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     })),
   );
   const onStep = config.onStep ?? (() => undefined);
+  let landedBatches = 0;
   const projects = createProjects(pool);
   const scanner = createBodyScanner();
   const tools: PreparationTools = {
@@ -223,7 +224,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     );
     partition.position = batch.to;
     partition.completeThroughMs = completeThroughMs ?? partition.completeThroughMs;
-    if (landing.batch !== undefined) queue.enqueue(batch.partition, landing.batch);
+    if (landing.batch !== undefined) {
+      landedBatches += 1;
+      queue.enqueue(batch.partition, landing.batch);
+    }
 
     metrics.stageSeconds.observe({ stage: 'land' }, (performance.now() - startedMs) / 1_000);
     metrics.landed.inc(landing.landed);
@@ -232,13 +236,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     metrics.batchRows.observe(landing.landed);
   }
 
-  const upkeep = await startUpkeep({
-    pool,
-    clickhouse,
-    log,
-    logger,
-    ...(config.upkeep === undefined ? {} : { config: config.upkeep }),
-  });
+  const upkeep = await startUpkeep(
+    { pool, clickhouse, log, logger, ...(config.upkeep === undefined ? {} : { config: config.upkeep }) },
+    () => landedBatches,
+  );
   const jobs = startJobRunner({
     pool,
     logger,
