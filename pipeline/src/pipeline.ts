@@ -101,6 +101,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   );
   const onStep = config.onStep ?? (() => undefined);
   let landedBatches = 0;
+  let preparing: Promise<unknown> = Promise.resolve();
   const projects = createProjects(pool);
   const scanner = createBodyScanner();
   const tools: PreparationTools = {
@@ -188,8 +189,15 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     await queue.release(partition);
   }
 
+  /** One after another: side by side each would take as long as all of them, and none could land meanwhile. */
+  function prepare(batch: RecordBatch): Promise<PreparedBatch> {
+    const prepared = preparing.then(() => prepareNow(batch));
+    preparing = prepared.catch(() => undefined);
+    return prepared;
+  }
+
   /** The id is taken here, before the batch before is landed; see there for why that is in order. */
-  async function prepare(batch: RecordBatch): Promise<PreparedBatch> {
+  async function prepareNow(batch: RecordBatch): Promise<PreparedBatch> {
     const startedMs = performance.now();
     const prepared = await prepareBatch(await takeBatchId(pool), batch.records, projects.settingsOf, tools);
     metrics.stageSeconds.observe({ stage: 'prepare' }, (performance.now() - startedMs) / 1_000);
