@@ -72,10 +72,10 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
-/** What one partition has at hand, between being assigned and being taken away. */
 /** Landing that is later than this has a backlog: then what a row costs matters more than when it is counted. */
 const BACKLOG_MS = 2_000;
 
+/** What one partition has at hand, between being assigned and being taken away. */
 interface OwnedPartition {
   position: number;
   endOffset: number;

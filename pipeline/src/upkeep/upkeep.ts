@@ -5,11 +5,11 @@ import {
   dropExpiredPartitions,
   dropGeneration,
   ensureEventPartitions,
-  summarizeEventIndexes,
   type ClickHouse,
 } from '@sluice/warehouse';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
+import { createIndexSummarizer } from './summarize-indexes.js';
 
 export interface UpkeepConfig {
   /** Raw events older than this many days are dropped. Default: never; a rebuild has only the raw events there are. */
@@ -124,10 +124,11 @@ export async function startUpkeep(options: UpkeepOptions, landedBatches: () => n
   const { pool, log, logger } = options;
   // None: rows may be left of a pipeline that was here before.
   let summarized: number | undefined;
+  const summarizeIndexes = createIndexSummarizer(pool);
   async function summarize(): Promise<void> {
     const landed = landedBatches();
     if (landed === summarized) return;
-    await summarizeEventIndexes(pool);
+    await summarizeIndexes();
     summarized = landed;
   }
   const guarded = async (work: () => Promise<unknown>, what: string): Promise<void> => {
