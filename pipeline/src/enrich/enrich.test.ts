@@ -174,6 +174,8 @@ describe('readRevenue', () => {
     ['Purchase', { amount: 1e300 }, undefined],
     ['Purchase', { amount: 'much' }, undefined],
     ['Click', { amount: 1 }, undefined],
+    ['constructor', { amount: 1 }, undefined],
+    ['__proto__', { amount: 1 }, undefined],
   ])('of %s %o is %o', (event, properties, expected) => {
     expect(readRevenue(event, { properties })).toEqual(expected);
   });

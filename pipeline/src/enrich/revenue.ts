@@ -16,7 +16,7 @@ const LARGEST = 1e11;
  * has it.
  */
 export function readRevenue(event: string, message: JsonObject): Revenue | undefined {
-  const names = AMOUNTS[event];
+  const names = AMOUNTS.get(event);
   if (names === undefined) return undefined;
   const properties = objectAt(message, 'properties');
   for (const name of names) {
@@ -27,11 +27,12 @@ export function readRevenue(event: string, message: JsonObject): Revenue | undef
   return undefined;
 }
 
-const AMOUNTS: Readonly<Record<string, readonly string[] | undefined>> = {
-  Purchase: ['amount', 'revenue', 'total'],
-  purchase: ['amount', 'revenue', 'total'],
-  'Order Completed': ['revenue', 'total', 'amount'],
-};
+/** A map: of an object, an event named `constructor` would find what every object has. */
+const AMOUNTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['Purchase', ['amount', 'revenue', 'total']],
+  ['purchase', ['amount', 'revenue', 'total']],
+  ['Order Completed', ['revenue', 'total', 'amount']],
+]);
 
 function amountOf(value: unknown): string | undefined {
   const text = typeof value === 'string' ? value.trim() : value;

@@ -5,11 +5,11 @@ import {
   dropExpiredPartitions,
   dropGeneration,
   ensureEventPartitions,
-  summarizeEventIndexes,
   type ClickHouse,
 } from '@sluice/warehouse';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
+import { createIndexSummarizer } from './summarize-indexes.js';
 
 export interface UpkeepConfig {
   /** Raw events older than this many days are dropped. Default: never; a rebuild has only the raw events there are. */
@@ -32,7 +32,8 @@ const DAYS_AHEAD = 3;
 /** A generation of rollups that answers no more is kept this long for the queries that still read it. */
 const KEEP_RETIRED_MINUTES = 10;
 const RELEASE_EVERY_MS = 10_000;
-const SUMMARIZE_EVERY_MS = 5_000;
+/** Soon enough that the new rows are still in Postgres's memory: read back, and written once more, they cost three times as much. */
+const SUMMARIZE_EVERY_MS = 1_000;
 const UPKEEP_EVERY_MS = 10 * 60_000;
 
 /** Tells the log how far it is landed, so that it may drop what it has no room for. */
@@ -115,10 +116,21 @@ export interface Upkeep {
 
 /**
  * Does upkeep at once and every ten minutes, releases what is landed every ten seconds, and summarises the indexes of new
- * rows every five.
+ * rows every second.
+ *
+ * @param landedBatches How many batches this pipeline has landed so far: without another one there are no new rows.
  */
-export async function startUpkeep(options: UpkeepOptions): Promise<Upkeep> {
+export async function startUpkeep(options: UpkeepOptions, landedBatches: () => number): Promise<Upkeep> {
   const { pool, log, logger } = options;
+  // None: rows may be left of a pipeline that was here before.
+  let summarized: number | undefined;
+  const summarizeIndexes = createIndexSummarizer(pool);
+  async function summarize(): Promise<void> {
+    const landed = landedBatches();
+    if (landed === summarized) return;
+    await summarizeIndexes();
+    summarized = landed;
+  }
   const guarded = async (work: () => Promise<unknown>, what: string): Promise<void> => {
     try {
       await work();
@@ -129,7 +141,7 @@ export async function startUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   await guarded(() => doUpkeep(options), 'upkeep');
   const stops = [
     repeat(RELEASE_EVERY_MS, () => guarded(() => releaseLanded(pool, log), 'releasing landed records')),
-    repeat(SUMMARIZE_EVERY_MS, () => guarded(() => summarizeEventIndexes(pool), 'summarising indexes')),
+    repeat(SUMMARIZE_EVERY_MS, () => guarded(summarize, 'summarising indexes')),
     repeat(UPKEEP_EVERY_MS, () => guarded(() => doUpkeep(options), 'upkeep')),
   ];
   return {
