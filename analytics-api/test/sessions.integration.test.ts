@@ -417,7 +417,7 @@ describe('any sessions', () => {
           expect((await people(asked, {}, key)).total).toBe(answer.total.users);
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 });

@@ -2,6 +2,8 @@ import type { Query, QueryKind } from '@sluice/contracts';
 import { funnel } from '../funnel/funnel.js';
 import { lifecycle } from '../lifecycle/lifecycle.js';
 import { retention } from '../retention/retention.js';
+import { liveNow } from '../live-now/live-now.js';
+import { revenue } from '../revenue/revenue.js';
 import { sessions } from '../sessions/sessions.js';
 import { stickiness } from '../stickiness/stickiness.js';
 import { trends } from '../trends/trends.js';
@@ -11,7 +13,9 @@ import type { QuestionKind } from './query-kind.js';
 const KINDS: { [K in QueryKind]?: QuestionKind<K> } = {
   funnel,
   lifecycle,
+  live: liveNow,
   retention,
+  revenue,
   sessions,
   stickiness,
   trends,

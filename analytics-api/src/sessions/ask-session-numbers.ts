@@ -42,6 +42,20 @@ export function askSlots({ statement, sql }: SessionRows): ClickHouseQuestion<Sl
   };
 }
 
+/** The numbers of all together: without parts that are put together later, twice as fast. */
+export function askTotal({ statement, sql }: SessionRows): ClickHouseQuestion<SlotRow> {
+  return {
+    name: 'sessions',
+    params: statement.params,
+    row: slotRow,
+    sql: `
+    select 0 as slot, 1 as over_all_slots, count() as sessions, uniqExactIf(person, person != 0) as users,
+      sum(pages) as pageviews, countIf(interactions <= 1) as bounces, sum(visits.duration_ms) as duration_ms,
+      quantileExactInclusive(0.5)(visits.duration_ms) as median_ms
+    from (${sql}) as visits`,
+  };
+}
+
 const groupRow = z.object({ grp: z.string(), ...numbers });
 export type GroupRow = z.infer<typeof groupRow>;
 

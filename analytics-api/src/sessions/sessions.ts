@@ -4,7 +4,7 @@ import type { QueryScope } from '../ask/query-scope.js';
 import { groupKeyOf, OTHER_KEY, readGroupKey } from '../sql/group-sql.js';
 import { bucketAnswers, markedBuckets, type MarkedBucket } from '../time/marked-buckets.js';
 import type { TimeRange } from '../time/range.js';
-import { askGroups, askLargestGroups, askSlots, type NumbersRow } from './ask-session-numbers.js';
+import { askGroups, askLargestGroups, askSlots, askTotal, type NumbersRow } from './ask-session-numbers.js';
 import { sessionRows, type SessionRows } from './session-rows.js';
 
 const DEFINITION =
@@ -15,7 +15,9 @@ export const sessions: QuestionKind<'sessions'> = {
   kind: 'sessions',
   async answer(query, scope) {
     const buckets = bucketsOf(query, scope);
-    const rows = await scope.ask(askSlots(rowsOf(query, scope, buckets, scope.range)));
+    const visits = rowsOf(query, scope, buckets, scope.range);
+    const rows = await scope.ask(buckets.length === 1 ? askTotal(visits) : askSlots(visits));
+    const total = rows.find((row) => row.over_all_slots === 1);
     const slots = new Map(rows.filter((row) => row.over_all_slots === 0).map((row) => [row.slot, row]));
     const { breakdown } = query;
     const groups =
@@ -27,10 +29,10 @@ export const sessions: QuestionKind<'sessions'> = {
       query: echoOf(query, scope),
       ...scope.frame({ definition: DEFINITION }),
       buckets: bucketAnswers(buckets),
-      total: numbersOf(rows.find((row) => row.over_all_slots === 1)),
+      total: numbersOf(total),
       values: buckets.map(({ startMs, complete }) => {
-        const row = slots.get(startMs);
-        return row === undefined && !complete ? null : numbersOf(row);
+        const row = buckets.length === 1 ? total : slots.get(startMs);
+        return (row?.sessions ?? 0) === 0 && !complete ? null : numbersOf(row);
       }),
       ...(groups === undefined
         ? {}
