@@ -12,7 +12,7 @@ import { sessionConditions } from './session-conditions.js';
 
 export interface SessionRows {
   statement: Statement;
-  /** Rows `slot`, `grp`, `person` (0: nobody), `pages`, `interactions` and `duration_ms`: one for each session. */
+  /** Rows `slot`, `grp`, `person` (0: nobody), `pages`, `interactions` and `length_ms`: one for each session. */
   sql: string;
 }
 
@@ -42,7 +42,7 @@ export function sessionRows(
         select ${slotSql(statement, 'toUnixTimestamp64Milli(started_at)', buckets)} as slot,
           ${breakdown === undefined ? `''` : keyOf(SESSION_SQL[breakdown.session])} as grp,
           tupleElement(actor, 'hash') as actor_hash, pages, interactions,
-          toUInt64(greatest(toUnixTimestamp64Milli(ended_at) - toUnixTimestamp64Milli(started_at), 0)) as duration_ms
+          toUInt64(greatest(toUnixTimestamp64Milli(ended_at) - toUnixTimestamp64Milli(started_at), 0)) as length_ms
         from {db:Identifier}.sessions final
         where ${conditions.join('\n          and ')}
       ) as visits`,
@@ -50,7 +50,7 @@ export function sessionRows(
   return {
     statement,
     sql: `
-      select slot, grp, ${person} as person, pages, interactions, duration_ms
+      select slot, grp, ${person} as person, pages, interactions, length_ms
       from ${from}`,
   };
 }

@@ -1,10 +1,10 @@
 import { SluiceError, type Point, type SessionNumbers, type SessionsQuery } from '@sluice/contracts';
 import { echoOf, type PeopleSql, type QuestionKind } from '../ask/query-kind.js';
 import type { QueryScope } from '../ask/query-scope.js';
-import { groupKeyOf, OTHER_KEY, readGroupKey } from '../sql/group-sql.js';
+import { groupKeyOf, readGroupKey } from '../sql/group-sql.js';
 import { bucketAnswers, markedBuckets, type MarkedBucket } from '../time/marked-buckets.js';
 import type { TimeRange } from '../time/range.js';
-import { askGroups, askLargestGroups, askSlots, askTotal, type NumbersRow } from './ask-session-numbers.js';
+import { askGroups, askSlots, askTotal, groupCondition, type NumbersRow } from './ask-session-numbers.js';
 import { sessionRows, type SessionRows } from './session-rows.js';
 
 const DEFINITION =
@@ -39,7 +39,7 @@ export const sessions: QuestionKind<'sessions'> = {
         : { groups: groups.map((row) => ({ ...readGroupKey(row.grp), ...numbersOf(row) })) }),
     };
   },
-  people: peopleBehind,
+  people: (query, point, scope) => Promise.resolve(peopleBehind(query, point, scope)),
 };
 
 function bucketsOf(query: SessionsQuery, scope: QueryScope): MarkedBucket[] {
@@ -81,39 +81,29 @@ const NO_SESSIONS: SessionNumbers = {
 };
 
 /** The people who `users` of a bucket, of a group or of the total counts. */
-async function peopleBehind(
-  query: SessionsQuery,
-  point: Point<'sessions'>,
-  scope: QueryScope,
-): Promise<PeopleSql> {
+function peopleBehind(query: SessionsQuery, point: Point<'sessions'>, scope: QueryScope): PeopleSql {
   const fail = (message: string, field: string): never => {
     throw new SluiceError('invalid_query', { message, field: `/point/${field}` });
   };
+  const { breakdown } = query;
+  const { bucket: start, group } = point;
   const buckets = bucketsOf(query, scope);
   let within = scope.range;
-  if (point.bucket !== undefined) {
-    if (point.group !== undefined) return fail('Groups are counted over the whole range.', 'group');
-    const bucket = buckets.find(({ startMs }) => startMs === Date.parse(point.bucket!));
+  if (start !== undefined) {
+    if (group !== undefined) return fail('Groups are counted over the whole range.', 'group');
+    const bucket = buckets.find(({ startMs }) => startMs === Date.parse(start));
     if (bucket === undefined) return fail('No bucket starts then.', 'bucket');
     within = { fromMs: bucket.startMs, toMs: bucket.endMs };
   }
+  if (group !== undefined && breakdown === undefined) return fail('The question has no breakdown.', 'group');
+  if (group?.kind === 'value' && group.value === null) return fail('A value is missing.', 'group/value');
   const rows = rowsOf(query, scope, buckets, within);
-  const select = (condition: string): PeopleSql => ({
+  const condition =
+    group === undefined || breakdown === undefined
+      ? 'true'
+      : groupCondition(rows, groupKeyOf(group), breakdown.limit);
+  return {
     sql: `select person from (${rows.sql}) where person != 0 and ${condition} group by person`,
     params: rows.statement.params,
-  });
-  if (point.group === undefined) return select('true');
-  const { breakdown } = query;
-  if (breakdown === undefined) return fail('The question has no breakdown.', 'group');
-  if (point.group.kind === 'value' && point.group.value === null) {
-    return fail('A value is missing.', 'group/value');
-  }
-  const key = groupKeyOf(point.group);
-  if (key !== OTHER_KEY) return select(`grp = ${rows.statement.bind('String', key)}`);
-  const largest = await scope.ask(askLargestGroups(rowsOf(query, scope, buckets, within), breakdown.limit));
-  const kept = rows.statement.bind(
-    'Array(String)',
-    largest.map(({ grp }) => grp),
-  );
-  return select(`not has(${kept}, grp)`);
+  };
 }
