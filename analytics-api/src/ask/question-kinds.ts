@@ -22,7 +22,7 @@ const KINDS: { [K in QueryKind]?: QuestionKind<K> } = {
 };
 
 export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
-  const kind = KINDS[query.kind as K];
+  const kind = KINDS[query.kind];
   if (kind === undefined) throw new Error(`no answer for ${query.kind}`);
   return kind;
 }
