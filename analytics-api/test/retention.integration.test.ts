@@ -234,6 +234,19 @@ describe('clocks', () => {
     expect(await users({ ...query, columns: 2 })).toEqual([[1, 1]]);
   });
 
+  it('see every window in which somebody came back many times on one day', async () => {
+    await api.land(project.projectId, [
+      event('u', '2025-01-01T12:00:00Z', 'S'),
+      // The first and the last of these lie in the windows 0 and 1.
+      event('u', '2025-01-02T10:00:00Z', 'R'),
+      event('u', '2025-01-02T11:00:00Z', 'R'),
+      event('u', '2025-01-02T13:00:00Z', 'R'),
+      event('u', '2025-01-04T11:00:00Z', 'R'),
+    ]);
+    const query = { ...firstTouch, clock: 'elapsed_24h', from: '2025-01-01', periods: 1, columns: 4 };
+    expect(await users(query)).toEqual([[1, 1, 1, 0]]);
+  });
+
   it('floor to hours of local clocks, which need not be whole hours of UTC', async () => {
     await api.land(project.projectId, [
       // 17:59 and 17:00 in Kathmandu.

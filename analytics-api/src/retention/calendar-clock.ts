@@ -53,7 +53,7 @@ export function askCalendarCells(
             from (
               select arrayJoin(codes) as code, number
               from (
-                select groupArray(code) as codes, toUInt32(rowNumberInAllBlocks()) as number
+                select arrayDistinct(groupArray(code)) as codes, toUInt32(rowNumberInAllBlocks()) as number
                 from (${codedRows(query, outer, table)})
                 group by person
               )

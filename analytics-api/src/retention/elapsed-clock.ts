@@ -59,7 +59,12 @@ export function elapsedPeople(
   };
 }
 
-/** Rows `person`, `place`, `windows`: for each cohort of a person, the windows after the first in which they came back. */
+/**
+ * Rows `person`, `place`, `windows`: for each cohort of a person, the windows after the first in which they came back.
+ *
+ * Of what somebody did on one day of UTC, the first and the last event say as much as all of them: a window is as long as
+ * such a day, so it holds the day or one of its ends, and with any event of the day it holds the one at that end.
+ */
 function personWindows(
   query: RetentionQuery,
   outer: PersonlessContext,
@@ -88,17 +93,24 @@ function personWindows(
           w -> w > 0 and w < ${limits}[start.1],
           arrayMap(at -> intDiv(at - start.2, ${day}), returns))) as windows
       from (
-        select person, arrayJoin(groupArrayIf((place, since), is_start)) as start, groupArrayIf(since, not is_start) as returns
+        select person,
+          arrayJoin(groupArrayIf((place, first_at), is_start)) as start,
+          arrayConcat(groupArrayIf(first_at, not is_start), groupArrayIf(last_at, not is_start)) as returns
         from (
-          select person, place, ${began} as since, true as is_start from (${cohortStarts(query, outer, rows)})
+          select person, place, ${began} as first_at, first_at as last_at, true as is_start
+          from (${cohortStarts(query, outer, rows)})
           union all
-          select ${returns.person} as person, toUInt16(0) as place, toUnixTimestamp64Milli(timestamp) as since, false as is_start
+          select ${returns.person} as person, toUInt16(0) as place,
+            min(${RETURNED_AT}) as first_at, max(${RETURNED_AT}) as last_at, false as is_start
           from ${returns.from}
           where ${returns.where}
+          group by person, intDiv(${RETURNED_AT}, ${day})
         )
         group by person
       )`;
 }
+
+const RETURNED_AT = 'toUnixTimestamp64Milli(timestamp)';
 
 /**
  * The start of the hour of local clocks that an instant (an expression, milliseconds) lies in. Only that part of an offset
