@@ -1,6 +1,7 @@
 import type { Query, QueryKind } from '@sluice/contracts';
 import { funnel } from '../funnel/funnel.js';
 import { lifecycle } from '../lifecycle/lifecycle.js';
+import { paths } from '../paths/paths.js';
 import { retention } from '../retention/retention.js';
 import { sessions } from '../sessions/sessions.js';
 import { stickiness } from '../stickiness/stickiness.js';
@@ -11,6 +12,7 @@ import type { QuestionKind } from './query-kind.js';
 const KINDS: { [K in QueryKind]?: QuestionKind<K> } = {
   funnel,
   lifecycle,
+  paths,
   retention,
   sessions,
   stickiness,
