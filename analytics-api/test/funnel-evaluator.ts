@@ -109,11 +109,7 @@ function exclude(
   for (const { name, after, before } of exclusions) {
     const from = places[after];
     if (from === undefined) continue;
-    // What is the same as the step, at the same instant, is not after it.
-    const key = keyOf(seen[from]!, query);
-    const hit = seen.findIndex(
-      (event, place) => place > from && event.name === name && compare(keyOf(event, query), key) > 0,
-    );
+    const hit = seen.findIndex((event, place) => place > from && event.name === name);
     if (hit === -1 || seen[hit]!.at > limit || hit >= (places[before] ?? Infinity)) continue;
     if (mode === 'leave') return [];
     kept = kept.filter((place) => place < hit);

@@ -183,17 +183,22 @@ function nthNext(layout: PositionLayout, steps: readonly number[], nth: number):
 function excludedAt(search: Search): Columns {
   const { query } = search;
   return query.exclusions.flatMap(({ after_step }, index): Columns => {
-    const step = query.order === 'strict' ? atStarts(search, shifted('a', after_step)) : `f${after_step + 1}`;
+    const step = `f${after_step + 1}`;
+    const isStrict = query.order === 'strict';
+    const merged = `merged${index}`;
+    const next = `arrayMap(x -> bitShiftRight(x, 1), arrayFilter((y, x) -> bitTest(x, 0),
+          arrayReverseFill(x -> not bitTest(x, 0), ${merged}), ${merged}))`;
     return [
       {
-        name: `merged${index}`,
-        sql: `arraySort(arrayConcat(arrayMap(x -> bitShiftLeft(x, 1) + 1, ${step}),
-          arrayMap(x -> bitShiftLeft(x, 1), arrayFilter(x -> ${isExcludedBy(index)}, a))))`,
+        name: merged,
+        sql: `arraySort(arrayConcat(
+          arrayMap(x -> bitShiftLeft(x, 1) + 1, ${isStrict ? atStarts(search, shifted('a', after_step)) : step}),
+          arrayMap(x -> bitShiftLeft(x, 1), arrayFilter(x -> ${isExcludedBy(search.layout, index)}, a))))`,
       },
       {
         name: `x${index}`,
-        sql: `arrayMap(x -> bitShiftRight(x, 1), arrayFilter((y, x) -> bitTest(x, 0),
-          arrayReverseFill(x -> not bitTest(x, 0), merged${index}), merged${index}))`,
+        // Where the steps of some attempts are never done, they are not in order: there, what comes next stands in for them.
+        sql: isStrict ? `arrayMap((x, y) -> if(x = ${NEVER}, ${NEVER}, y), ${step}, ${next})` : next,
       },
     ];
   });

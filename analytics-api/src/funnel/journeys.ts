@@ -5,7 +5,7 @@ import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, NONE_KEY } from '../sq
 import type { Statement } from '../sql/statement.js';
 import { everyStart } from './every-start.js';
 import { latestStart, type Columns } from './latest-start.js';
-import { layoutOf, positionSql, timeOf, type PositionLayout } from './positions.js';
+import { layoutOf, positionSql, timeOf, withTwins, type PositionLayout } from './positions.js';
 
 export interface Journeys {
   statement: Statement;
@@ -25,7 +25,7 @@ export function journeys(
 ): Journeys {
   const outer = scope.statement();
   const { statement } = outer;
-  const layout = layoutOf(query);
+  const layout = layoutOf(query, outer.range);
   const breakdown = grouped ? query.breakdown : undefined;
   // Strictly following means that any other event comes in between: then all are read.
   const selectors =
@@ -52,7 +52,7 @@ export function journeys(
   const arrays =
     byEvent === undefined
       ? `
-      select ${person} as person, arraySort(groupArray(${position})) as sorted
+      select ${person} as person, arraySort(groupArray(${position})) as positions
       from ${from}
       where ${where}
       group by person`
@@ -65,7 +65,7 @@ export function journeys(
       ? latestStart(query, layout, statement)
       : everyStart(query, layout, statement);
   const found = `
-    select person, ${columnsSql(search)}${byEvent === undefined ? '' : `, ${columnsSql(attributed(query))}`}
+    select person, ${withTwins(layout, 'positions')} as sorted, ${columnsSql(search)}${byEvent === undefined ? '' : `, ${columnsSql(attributed(query))}`}
     from (${arrays})`;
   const times = timesOf(layout);
   const conditions = ['depth > 0'];
@@ -110,7 +110,7 @@ function withGroupKeys(rows: string): string {
   return `
       select person, groupArray(bitShiftLeft(toUInt128(position), 64) + if(grp_key = '${NONE_KEY}', 0, sipHash64(grp_key))) as marked,
         groupArray(grp_key) as keys, arraySort(marked) as in_order,
-        arrayMap(m -> toUInt64(bitShiftRight(m, 64)), in_order) as sorted
+        arrayMap(m -> toUInt64(bitShiftRight(m, 64)), in_order) as positions
       from (${rows})
       group by person`;
 }

@@ -2,12 +2,14 @@ import { SluiceError, type EventSelector, type FunnelQuery } from '@sluice/contr
 import { selectorSql } from '../sql/event-rows.js';
 import type { FilterContext } from '../sql/filter-sql.js';
 import type { Statement } from '../sql/statement.js';
+import type { TimeRange } from '../time/range.js';
 
 /**
  * A position packs what a funnel needs to know of an event into one number, because arrays of numbers sort and scan several
  * times as fast as arrays of tuples. From the highest bit down: milliseconds since the start of the range, the first step that
- * the event does (where order among events of one instant needs it), one bit for each step, one for each exclusion. Sorting
- * positions sorts by time, and within an instant by step.
+ * the event does (where order among events of one instant needs it), one bit for each step, one for each exclusion, and which
+ * of its twins it is (where one could take the place of another). Sorting positions sorts by time, and within an instant by
+ * step.
  */
 export interface PositionLayout {
   steps: number;
@@ -17,24 +19,35 @@ export interface PositionLayout {
   /** Bits below the time. */
   codeBits: number;
   hasFirstStep: boolean;
+  /** For the number of an event among those that are the same at the same instant; 0 where they need not be told apart. */
+  twinBits: number;
 }
 
 /** Later than every position; has the bit of every step and exclusion. */
 export const NEVER = 'toUInt64(9223372036854775807)';
 
 const FIRST_STEP_BITS = 4;
+const TWIN_BITS = 6;
+/** One more is needed where positions are merged. */
+const POSITION_BITS = 62;
 /** Sorts what is no step behind the steps of its instant, and what is only excluded before them. */
 const NO_STEP = 15;
 
-export function layoutOf({ steps, exclusions, order }: FunnelQuery): PositionLayout {
+export function layoutOf({ steps, exclusions, order }: FunnelQuery, range: TimeRange): PositionLayout {
   const canOverlap = steps.some((step, index) => steps.slice(0, index).some((other) => mayMeet(step, other)));
   const hasFirstStep = canOverlap || order === 'strict';
+  const hasTwins =
+    canOverlap || exclusions.some((exclusion) => steps.some((step) => mayMeet(exclusion, step)));
+  const bits = steps.length + exclusions.length + (hasFirstStep ? FIRST_STEP_BITS : 0);
+  const timeBits = Math.ceil(Math.log2(range.toMs - range.fromMs + 1));
+  const twinBits = hasTwins ? Math.max(0, Math.min(TWIN_BITS, POSITION_BITS - timeBits - bits)) : 0;
   return {
     steps: steps.length,
     exclusions: exclusions.length,
     canOverlap,
     hasFirstStep,
-    codeBits: steps.length + exclusions.length + (hasFirstStep ? FIRST_STEP_BITS : 0),
+    codeBits: bits + twinBits,
+    twinBits,
   };
 }
 
@@ -52,7 +65,7 @@ export function positionSql(query: FunnelQuery, layout: PositionLayout, context:
   const bits = [
     ...query.exclusions.map((exclusion, index): [string, number] => [
       selectorSql(exclusion, context, `/exclusions/${index}`),
-      exclusionBit(index),
+      exclusionBit(layout, index),
     ]),
     ...conditions.map((condition, index): [string, number] => [condition, stepBit(layout, index + 1)]),
   ].map(([condition, bit]) => `${condition} * ${2 ** bit}`);
@@ -62,10 +75,18 @@ export function positionSql(query: FunnelQuery, layout: PositionLayout, context:
       .map((condition) => `${condition}, 0, `)
       .join('');
     const first = `multiIf(${conditions.map((condition, index) => `${condition}, ${index + 1}, `).join('')}${isExcluded}${NO_STEP})`;
-    bits.push(`${first} * ${2 ** (layout.steps + layout.exclusions)}`);
+    bits.push(`${first} * ${2 ** stepBit(layout, layout.steps + 1)}`);
   }
   const sinceStart = `toUnixTimestamp64Milli(timestamp) - ${statement.bind('Int64', range.fromMs)}`;
   return `toUInt64(${sinceStart}) * ${2 ** layout.codeBits} + ${bits.join(' + ')}`;
+}
+
+/** Sorted positions, with those that are equal told apart by their number. */
+export function withTwins({ twinBits }: PositionLayout, sorted: string): string {
+  if (twinBits === 0) return sorted;
+  const places = `arrayEnumerate(${sorted})`;
+  const firsts = `arrayFill((place, x, before) -> x != before, ${places}, ${sorted}, arrayShiftRight(${sorted}, 1))`;
+  return `arrayMap((x, place, first) -> x + least(toUInt64(place - first), ${2 ** twinBits - 1}), ${sorted}, ${places}, ${firsts})`;
 }
 
 /** Whether the event at a position does a step, counted from 1. */
@@ -80,8 +101,8 @@ export function doesAnyStep(layout: PositionLayout, steps: readonly number[], po
 }
 
 /** Whether the event at a position is excluded by an exclusion, counted from 0. */
-export function isExcludedBy(exclusion: number, position = 'x'): string {
-  return `bitTest(${position}, ${exclusionBit(exclusion)})`;
+export function isExcludedBy(layout: PositionLayout, exclusion: number, position = 'x'): string {
+  return `bitTest(${position}, ${exclusionBit(layout, exclusion)})`;
 }
 
 /** The last position within the window of the attempt that starts at a position: both ends are included. */
@@ -100,12 +121,12 @@ export function timeOf(layout: PositionLayout, position: string): string {
   return `toInt64(bitShiftRight(${position}, ${layout.codeBits}))`;
 }
 
-function stepBit({ exclusions }: PositionLayout, step: number): number {
-  return exclusions + step - 1;
+function stepBit({ exclusions, twinBits }: PositionLayout, step: number): number {
+  return twinBits + exclusions + step - 1;
 }
 
-function exclusionBit(exclusion: number): number {
-  return exclusion;
+function exclusionBit({ twinBits }: PositionLayout, exclusion: number): number {
+  return twinBits + exclusion;
 }
 
 /** Different conditions that one event could meet at most, where each must be given an event of its own. */

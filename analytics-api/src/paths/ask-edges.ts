@@ -24,7 +24,7 @@ export type EdgeRow = z.infer<typeof edgeRow>;
  */
 export function askEdges(query: PathsQuery, scope: QueryScope): ClickHouseQuestion<EdgeRow> {
   const { statement, sql } = pathEdges(query, scope);
-  const names = `select sipHash64(name) as hash, any(name) as name from (${stepRows(query, { statement: () => ({ ...scope.statement(), statement }) }).sql}) group by hash`;
+  const names = `select sipHash64(name) as hash, any(name) as text from (${stepRows(query, { statement: () => ({ ...scope.statement(), statement }) }).sql}) group by hash`;
   return {
     name: `paths-${query.step}`,
     params: statement.params,
@@ -36,7 +36,7 @@ export function askEdges(query: PathsQuery, scope: QueryScope): ClickHouseQuesti
       from (${sql})
       group by place, source_hash, target_hash
     ), names as (${names})
-    select place, ifNull(source_names.name, '') as source, ifNull(target_names.name, '') as target, paths, users, median_ms,
+    select place, ifNull(source_names.text, '') as source, ifNull(target_names.text, '') as target, paths, users, median_ms,
       count() over () as all_edges, sumIf(paths, place = 0) over () as all_paths
     from edges
     left any join names as source_names on source_hash = source_names.hash
