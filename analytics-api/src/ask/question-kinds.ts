@@ -1,8 +1,9 @@
 import type { Query, QueryKind } from '@sluice/contracts';
 import { funnel } from '../funnel/funnel.js';
 import { lifecycle } from '../lifecycle/lifecycle.js';
-import { retention } from '../retention/retention.js';
 import { liveNow } from '../live-now/live-now.js';
+import { paths } from '../paths/paths.js';
+import { retention } from '../retention/retention.js';
 import { revenue } from '../revenue/revenue.js';
 import { sessions } from '../sessions/sessions.js';
 import { stickiness } from '../stickiness/stickiness.js';
@@ -10,10 +11,11 @@ import { trends } from '../trends/trends.js';
 import type { QuestionKind } from './query-kind.js';
 
 /** Every kind of question there is. */
-const KINDS: { [K in QueryKind]?: QuestionKind<K> } = {
+const KINDS: { [K in QueryKind]: QuestionKind<K> } = {
   funnel,
   lifecycle,
   live: liveNow,
+  paths,
   retention,
   revenue,
   sessions,
@@ -22,7 +24,5 @@ const KINDS: { [K in QueryKind]?: QuestionKind<K> } = {
 };
 
 export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
-  const kind = KINDS[query.kind];
-  if (kind === undefined) throw new Error(`no answer for ${query.kind}`);
-  return kind;
+  return KINDS[query.kind as K];
 }

@@ -175,27 +175,30 @@ function nthNext(layout: PositionLayout, steps: readonly number[], nth: number):
   return array;
 }
 
-/** `x0` … : of every attempt, the first event of each exclusion after the step from which on it is forbidden. */
+/**
+ * `x0` … : of every attempt, the first event of each exclusion after the step from which on it is forbidden. Later starts
+ * never do a step earlier, so the steps are in order and can be merged with the excluded events: the lowest bit tells them
+ * apart, and puts an excluded event that is the step itself before it.
+ */
 function excludedAt(search: Search): Columns {
   const { query } = search;
   return query.exclusions.flatMap(({ after_step }, index): Columns => {
-    const next = shifted(`arrayReverseFill(x -> ${isExcludedBy(index)}, a)`);
-    if (after_step === 0) return [{ name: `x${index}`, sql: atStarts(search, next) }];
-    if (query.order === 'strict')
-      return [{ name: `x${index}`, sql: atStarts(search, shifted(next, after_step)) }];
-    // Later starts never reach a step earlier, so the positions are in order and can be merged with the excluded events. The
-    // lowest bit tells them apart, and puts an excluded event that is the step itself before it.
     const step = `f${after_step + 1}`;
+    const isStrict = query.order === 'strict';
+    const merged = `merged${index}`;
+    const next = `arrayMap(x -> bitShiftRight(x, 1), arrayFilter((y, x) -> bitTest(x, 0),
+          arrayReverseFill(x -> not bitTest(x, 0), ${merged}), ${merged}))`;
     return [
       {
-        name: `merged${index}`,
-        sql: `arraySort(arrayConcat(arrayMap(x -> bitShiftLeft(x, 1) + 1, ${step}),
-          arrayMap(x -> bitShiftLeft(x, 1), arrayFilter(x -> ${isExcludedBy(index)}, a))))`,
+        name: merged,
+        sql: `arraySort(arrayConcat(
+          arrayMap(x -> bitShiftLeft(x, 1) + 1, ${isStrict ? atStarts(search, shifted('a', after_step)) : step}),
+          arrayMap(x -> bitShiftLeft(x, 1), arrayFilter(x -> ${isExcludedBy(search.layout, index)}, a))))`,
       },
       {
         name: `x${index}`,
-        sql: `arrayMap(x -> bitShiftRight(x, 1), arrayFilter((y, x) -> bitTest(x, 0),
-          arrayReverseFill(x -> not bitTest(x, 0), merged${index}), merged${index}))`,
+        // Where the steps of some attempts are never done, they are not in order: there, what comes next stands in for them.
+        sql: isStrict ? `arrayMap((x, y) -> if(x = ${NEVER}, ${NEVER}, y), ${step}, ${next})` : next,
       },
     ];
   });
@@ -210,7 +213,10 @@ function endsSql({ exclusions, exclusion_mode }: FunnelQuery): string {
   const body =
     exclusion_mode === 'leave'
       ? `if(${hits.map((hit) => `(${hit})`).join(' or ')}, toUInt64(0), e)`
-      : hits.reduce((end, hit, index) => `least(${end}, if(${hit}, ${excluded[index]!} - 1, e))`, 'e');
+      : hits.reduce(
+          (end, hit, index) => `least(${end}, if(${hit}, toUInt64(${excluded[index]!} - 1), e))`,
+          'e',
+        );
   const arrays = exclusions.map(({ before_step }) => `f${before_step + 1}`);
   return `arrayMap((e, ${[...excluded, ...untils].join(', ')}) -> ${body}, window_ends, ${[...excluded, ...arrays].join(', ')})`;
 }

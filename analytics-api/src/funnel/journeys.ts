@@ -5,7 +5,7 @@ import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, NONE_KEY } from '../sq
 import type { Statement } from '../sql/statement.js';
 import { everyStart } from './every-start.js';
 import { latestStart, type Columns } from './latest-start.js';
-import { layoutOf, positionSql, timeOf, type PositionLayout } from './positions.js';
+import { layoutOf, positionSql, timeOf, withoutTwins, withTwins, type PositionLayout } from './positions.js';
 
 export interface Journeys {
   statement: Statement;
@@ -25,7 +25,6 @@ export function journeys(
 ): Journeys {
   const outer = scope.statement();
   const { statement } = outer;
-  const layout = layoutOf(query);
   const breakdown = grouped ? query.breakdown : undefined;
   // Strictly following means that any other event comes in between: then all are read.
   const selectors =
@@ -42,30 +41,36 @@ export function journeys(
     range: outer.range,
     ofSomebody: true,
   });
-  const position = positionSql(query, layout, context);
   // Traits and cohorts are of the person, whatever the event: they are looked up once for each.
   const ofPerson = { ...outer, person: 'person' };
   const byEvent =
     breakdown !== undefined && !isCohortBreakdown(breakdown) && breakdown.user_property === undefined
       ? fieldGroupSql(breakdown, context)
       : undefined;
+  const layout = layoutOf(query, outer.range, byEvent !== undefined);
+  const position = positionSql(query, layout, context, byEvent === undefined ? undefined : 'grp_key');
+  // Keys stay in the order in which events were read: only those of the attempt that counts are looked up.
   const arrays =
     byEvent === undefined
       ? `
-      select ${person} as person, arraySort(groupArray(${position})) as sorted
+      select ${person} as person, arraySort(groupArray(${position})) as positions
       from ${from}
       where ${where}
       group by person`
-      : withGroupKeys(`
-        select ${person} as person, ${position} as position, ${byEvent.key} as grp_key
+      : `
+      select person, groupArray(position) as unsorted, groupArray(grp_key) as keys, arraySort(unsorted) as positions
+      from (
+        select ${person} as person, ${byEvent.key} as grp_key, ${position} as position
         from ${from} ${byEvent.joins}
-        where ${where}`);
+        where ${where}
+      )
+      group by person`;
   const search =
     query.order === 'ordered' && query.exclusions.length === 0
       ? latestStart(query, layout, statement)
       : everyStart(query, layout, statement);
   const found = `
-    select person, ${columnsSql(search)}${byEvent === undefined ? '' : `, ${columnsSql(attributed(query))}`}
+    select person, ${withTwins(layout, 'positions')} as sorted, ${columnsSql(search)}${byEvent === undefined ? '' : `, ${columnsSql(attributed(query, layout))}`}
     from (${arrays})`;
   const times = timesOf(layout);
   const conditions = ['depth > 0'];
@@ -102,28 +107,14 @@ function timesOf(layout: PositionLayout): string {
   return [`${timeOf(layout, 'p1')} as started_ms`, ...waits].join(', ');
 }
 
-/**
- * Positions with the groups of their events. A group is a hash below the position in one number: so events of one place have
- * an order among each other, whichever was read first. `marked` and `keys` are in the order in which events were read.
- */
-function withGroupKeys(rows: string): string {
-  return `
-      select person, groupArray(bitShiftLeft(toUInt128(position), 64) + if(grp_key = '${NONE_KEY}', 0, sipHash64(grp_key))) as marked,
-        groupArray(grp_key) as keys, arraySort(marked) as in_order,
-        arrayMap(m -> toUInt64(bitShiftRight(m, 64)), in_order) as sorted
-      from (${rows})
-      group by person`;
-}
-
 /** The key of the group of the attempt that counts: of its first or last event that has one, or of the event of one step. */
-function attributed({ steps, attribution }: FunnelQuery): Columns {
-  const mark = (step: number): string => `in_order[indexOf(sorted, p${step})]`;
-  const keyOf = (marked: string): string => `keys[indexOf(marked, ${marked})]`;
-  if (typeof attribution === 'object')
-    return [{ name: 'attributed_key', sql: keyOf(mark(attribution.step + 1)) }];
+function attributed({ steps, attribution }: FunnelQuery, layout: PositionLayout): Columns {
+  const keyOf = (step: number): string => `keys[indexOf(unsorted, ${withoutTwins(layout, `p${step}`)})]`;
+  if (typeof attribution === 'object') return [{ name: 'attributed_key', sql: keyOf(attribution.step + 1) }];
   const order = Array.from({ length: steps.length }, (_step, index) => index + 1);
   if (attribution === 'last') order.reverse();
-  const columns: Columns = order.map((step) => ({ name: `mark${step}`, sql: mark(step) }));
-  const choices = order.map((step) => `toUInt64(mark${step}) != 0, ${keyOf(`mark${step}`)}, `);
+  const columns: Columns = order.map((step) => ({ name: `key${step}`, sql: keyOf(step) }));
+  // A step that was not reached has an empty key.
+  const choices = order.map((step) => `key${step} not in ('', '${NONE_KEY}'), key${step}, `);
   return [...columns, { name: 'attributed_key', sql: `multiIf(${choices.join('')}'${NONE_KEY}')` }];
 }
