@@ -238,6 +238,7 @@ describe('the description of the API', () => {
       '/v1/dead-letters/{id}',
       '/v1/events',
       '/v1/events/names',
+      '/v1/integrity',
       '/v1/live',
       '/v1/people',
       '/v1/properties',
