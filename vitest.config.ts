@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 const fromSource = {
   resolve: {
     alias: [
+      { find: '@sluice/query', replacement: `${root}query-client/src/index.ts` },
       { find: /^@sluice\/([\w-]+)$/, replacement: `${root}$1/src/index.ts` },
       { find: /^@sluice\/([\w-]+)\/([\w-]+)$/, replacement: `${root}$1/src/$2/index.ts` },
     ],

@@ -229,14 +229,20 @@ describe('the description of the API', () => {
     expect(response.statusCode).toBe(200);
     const { paths } = response.json<{ paths: Record<string, Record<string, { responses: object }>> }>();
     expect(Object.keys(paths).sort()).toEqual([
+      '/v1/annotations',
+      '/v1/annotations/{id}',
       '/v1/audit',
       '/v1/cohorts',
       '/v1/cohorts/{name}',
       '/v1/dead-letters',
       '/v1/dead-letters/{id}',
       '/v1/events',
+      '/v1/events/names',
+      '/v1/integrity',
       '/v1/live',
       '/v1/people',
+      '/v1/properties',
+      '/v1/properties/values',
       '/v1/queries/{query_id}',
       '/v1/query',
       '/v1/receipts/{messageId}',
@@ -249,6 +255,7 @@ describe('the description of the API', () => {
       '/v1/saved/{name}.parquet',
       '/v1/saved/{name}/versions',
       '/v1/status',
+      '/v1/users',
       '/v1/users/{id}',
       '/v1/users/{id}/timeline',
     ]);

@@ -261,6 +261,33 @@ describe('a table', () => {
   });
 });
 
+describe('every kind of question', () => {
+  it.each([
+    {
+      kind: 'funnel',
+      steps: [{ event: 'buy' }, { event: 'buy' }],
+      trend: 'day',
+      breakdown: { column: 'country' },
+    },
+    { kind: 'retention', periods: 2, period: 'day' },
+    { kind: 'lifecycle' },
+    { kind: 'stickiness' },
+    { kind: 'sessions', breakdown: { session: 'country' } },
+  ])('is saved and has a table in each form: %j', async (query) => {
+    const range = 'periods' in query ? { to: '2024-05-02' } : { from: '2024-05-01', to: '2024-05-02' };
+    await saved({ query: { ...query, ...range, timezone: 'UTC' } });
+    const rows = (await run('ndjson')).body.trimEnd().split('\n');
+    expect(rows.length).toBeGreaterThan(0);
+    const columns = Object.keys(JSON.parse(rows[0]!) as object);
+    const lines = (await run('csv')).body.split('\r\n');
+    expect(lines[0]).toBe(columns.join(','));
+    expect(lines).toHaveLength(rows.length + 2);
+    const file = (await run('parquet')).rawPayload;
+    expect(file.subarray(0, 4).toString()).toBe('PAR1');
+    expect(file.subarray(-4).toString()).toBe('PAR1');
+  });
+});
+
 describe('the tag of an answer', () => {
   const tagOf = async (suffix: string): Promise<string> => String((await run(suffix)).headers.etag);
 
@@ -420,5 +447,15 @@ describe('a stream of answers', () => {
     expect(refused.json()).toMatchObject({ code: 'overloaded' });
     expect(refused.headers['retry-after']).toBe('5');
     stop.abort();
+  });
+
+  it('ends when the service stops, which then takes no more', async () => {
+    const heard = listen('buyers.live', new AbortController().signal);
+    await next(heard, 'answer');
+    const stopped = api.stop();
+    let result = await heard.next();
+    while (result.done !== true) result = await heard.next();
+    await stopped;
+    await expect(listen('buyers.live', new AbortController().signal).next()).rejects.toThrow();
   });
 });

@@ -1,6 +1,7 @@
-import { SluiceError, trendsQuerySchema, type CohortDetail } from '@sluice/contracts';
+import { SluiceError, type CohortDetail } from '@sluice/contracts';
 import type { ApiContext } from '../api-context.js';
-import { runRequest, type RequestOptions } from '../ask/run-request.js';
+import { lookUp } from '../ask/look-up.js';
+import type { RequestOptions } from '../ask/run-request.js';
 import { askCohortSize } from '../questions/cohorts.js';
 
 /**
@@ -13,18 +14,15 @@ export async function countCohort(
   options: RequestOptions,
   context: ApiContext,
 ): Promise<Pick<CohortDetail, 'people' | 'complete_through'>> {
-  const question = trendsQuerySchema.parse({ kind: 'trends', filters: [{ cohort: name }] });
-  const answer = await runRequest(
-    question,
+  return lookUp(
     async (scope) => {
       const [row] = await scope.ask(askCohortSize(name, scope.statement()));
       return { people: row!.people, complete_through: scope.frame({ definition: '' }).complete_through };
     },
     options,
     context,
+    [{ cohort: name }],
   );
-  if ('kind' in answer) throw new SluiceError('internal_error');
-  return answer;
 }
 
 /** A fault in a cohort's filter, where the filter itself stands and not where a question names the cohort. */

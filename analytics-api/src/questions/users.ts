@@ -26,6 +26,42 @@ export function askProfile(projectId: number, id: string): PostgresQuestion<z.in
   };
 }
 
+const foundRow = profileRow.pick({
+  user_id: true,
+  first_seen: true,
+  last_seen: true,
+  events: true,
+  traits: true,
+});
+
+/**
+ * People by their ids, behind an id; with a search those whose id, email or name begins with it, whatever the case. The
+ * indexes are over exactly these expressions.
+ */
+export function askUsers(
+  projectId: number,
+  { search, after, limit }: { search: string | undefined; after: string | undefined; limit: number },
+): PostgresQuestion<z.infer<typeof foundRow>> {
+  const found = `
+        and (lower(user_id) like lower($4)
+          or (traits ->> 'email' is not null and lower(traits ->> 'email') like lower($4))
+          or (traits ->> 'name' is not null and lower(traits ->> 'name') like lower($4)))`;
+  return {
+    name: 'users',
+    sql: `
+      select user_id, first_seen, last_seen, events, traits from users
+      where project_id = $1 and ($2::text is null or user_id > $2)${search === undefined ? '' : found}
+      order by user_id limit $3`,
+    params: [
+      projectId,
+      after ?? null,
+      limit,
+      ...(search === undefined ? [] : [`${search.replaceAll(/[\\%_]/g, '\\$&')}%`]),
+    ],
+    row: foundRow,
+  };
+}
+
 const identityRow = z.object({ previous_id: z.string(), merged_at: z.date() });
 
 /** The ids that were merged into a user id, oldest merge first. */

@@ -1,9 +1,16 @@
-import { problemSchema, SluiceError, timelinePageSchema, userAnswerSchema } from '@sluice/contracts';
+import {
+  isStorableText,
+  problemSchema,
+  SluiceError,
+  timelinePageSchema,
+  userAnswerSchema,
+  userPageSchema,
+} from '@sluice/contracts';
 import { z } from 'zod';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
 import { parseEventCursor } from '../events/event-cursor.js';
 import { readTimelinePage } from '../events/read-event-page.js';
-import { askMergedIds, askProfile } from '../questions/users.js';
+import { askMergedIds, askProfile, askUsers } from '../questions/users.js';
 import { pageParameters, textParameter } from './parameters.js';
 
 const path = z.object({
@@ -12,7 +19,7 @@ const path = z.object({
 const SHOWN_IDENTITIES = 1_000;
 const MAX_MERGED_IDS = 10_000;
 
-/** `GET /v1/users/:id` and its timeline. */
+/** `GET /v1/users`, one of them, and their timeline. */
 export function registerUsers(app: ApiScope, context: ApiContext): void {
   const { runPostgres } = context;
 
@@ -22,6 +29,41 @@ export function registerUsers(app: ApiScope, context: ApiContext): void {
     if (profile === undefined) throw new SluiceError('user_not_found', { field: '/id' });
     return profile;
   }
+
+  app.get(
+    '/v1/users',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'List people, or find them',
+        querystring: z.strictObject({
+          search: textParameter
+            .max(256)
+            .optional()
+            .describe('What their id, email or name begins with, whatever the case.'),
+          limit: pageParameters.limit,
+          cursor: z.string().max(2_048).optional().describe('`next_cursor` of the page before.'),
+        }),
+        response: { 200: userPageSchema, '4xx': problemSchema, '5xx': problemSchema },
+      },
+    },
+    async (request) => {
+      const { search, limit, cursor } = request.query;
+      const after = cursor === undefined ? undefined : readUserCursor(cursor);
+      const { rows } = await runPostgres(
+        askUsers(request.owner.project.projectId, { search, after, limit: limit + 1 }),
+      );
+      const shown = rows.slice(0, limit);
+      return {
+        users: shown.map((user) => ({
+          ...user,
+          first_seen: user.first_seen.toISOString(),
+          last_seen: user.last_seen.toISOString(),
+        })),
+        next_cursor: rows.length > limit ? Buffer.from(shown.at(-1)!.user_id).toString('base64url') : null,
+      };
+    },
+  );
 
   app.get(
     '/v1/users/:id',
@@ -81,4 +123,13 @@ export function registerUsers(app: ApiScope, context: ApiContext): void {
       return { user_id, ...page };
     },
   );
+}
+
+function readUserCursor(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (id !== '' && isStorableText(id)) return id;
+  throw new SluiceError('invalid_request', {
+    message: 'This is no cursor of a page before.',
+    field: '/cursor',
+  });
 }
