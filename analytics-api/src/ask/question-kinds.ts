@@ -24,5 +24,5 @@ const KINDS: { [K in QueryKind]: QuestionKind<K> } = {
 };
 
 export function kindOf<K extends QueryKind>(query: Extract<Query, { kind: K }>): QuestionKind<K> {
-  return KINDS[query.kind as K];
+  return KINDS[query.kind];
 }
