@@ -21,5 +21,5 @@ export async function findActivePeople(
   });
   const series = query.series[0]!;
   const plan = { scope, query, series, index: 0, source: chooseSource(series, query, buckets) };
-  return collect(await scope.ask(askNumbers(plan, seriesRows(plan, buckets, 'none'), 'none'))).overall;
+  return collect(await scope.ask(askNumbers(plan, seriesRows(plan, buckets, 'none'), 'none')), false).overall;
 }

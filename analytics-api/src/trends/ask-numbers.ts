@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ClickHouseQuestion } from '../query-port/run-query.js';
-import { measureSql } from './measures.js';
+import { ADDITIVE, measureSql } from './measures.js';
 import type { SeriesPlan, SeriesRows } from './series-rows.js';
 
 const numberRow = z.object({
@@ -27,28 +27,34 @@ export function askNumbers(
   { statement, sql }: SeriesRows,
   groups: 'none' | 'disjoint' | 'overlapping',
 ): ClickHouseQuestion<NumberRow> {
-  const { partial, merged } = measureSql(series);
-  const sets = {
-    none: '(slot), ()',
-    disjoint: '(slot, grp), (slot), (grp), ()',
-    overlapping: '(slot, grp), (grp)',
-  }[groups];
-  const hasGroups = groups !== 'none';
+  const measure = measureSql(series);
+  const common = { name: `trends-${series.measure}-${source}`, params: statement.params, row: numberRow };
+  if (groups === 'none') {
+    // What adds up needs no second look at the rows for its total; of everything else, sets are made once more.
+    const sets = ADDITIVE.has(series.measure) ? '(slot)' : '(slot), ()';
+    return {
+      ...common,
+      sql: `
+    select slot, grouping(slot) as over_all_slots, '' as grp, 1 as over_all_groups, count() as parts,
+      ${measure.whole} as value
+    from (${sql})
+    group by grouping sets (${sets})`,
+    };
+  }
+  const sets = groups === 'disjoint' ? '(slot, grp), (slot), (grp), ()' : '(slot, grp), (grp)';
   return {
-    name: `trends-${series.measure}-${source}`,
-    params: statement.params,
-    row: numberRow,
+    ...common,
     sql: `
-    select slot, grouping(slot) as over_all_slots, ${hasGroups ? 'grp' : `'' as grp`},
-      ${hasGroups ? 'grouping(grp)' : '1'} as over_all_groups, count() as parts, ${merged} as value
-    from (select slot, grp, ${partial} as part from (${sql}) group by slot, grp)
+    select slot, grouping(slot) as over_all_slots, grp, grouping(grp) as over_all_groups, count() as parts,
+      ${measure.merged} as value
+    from (select slot, grp, ${measure.partial} as part from (${sql}) group by slot, grp)
     group by grouping sets (${sets})`,
   };
 }
 
-const rankRow = z.object({ grp: z.string() });
+const rankRow = z.object({ grp: z.string(), value: z.number().nullable() });
 
-/** The largest groups of a series over the whole range, largest first. */
+/** The largest groups of a series over the whole range, largest first, with their numbers. */
 export function askLargestGroups(
   { series, source }: SeriesPlan,
   { statement, sql }: SeriesRows,
@@ -58,7 +64,7 @@ export function askLargestGroups(
     name: `trends-groups-${series.measure}-${source}`,
     row: rankRow,
     sql: `
-    select grp
+    select grp, ${measureSql(series).whole} as value
     from (${sql})
     group by grp
     order by ${measureSql(series).rank} desc, grp

@@ -16,8 +16,8 @@ export interface FoundSeries {
 
 const nothing = (): Found => ({ total: undefined, slots: new Map() });
 
-/** Sorts rows into the series and its groups. */
-export function collect(rows: readonly NumberRow[]): FoundSeries {
+/** Sorts rows into the series and its groups. `addsUp`: where no row says the total, it is the sum of the buckets. */
+export function collect(rows: readonly NumberRow[], addsUp: boolean): FoundSeries {
   const overall = nothing();
   const groups = new Map<string, Found>();
   for (const { slot, over_all_slots, grp, over_all_groups, parts, value } of rows) {
@@ -29,6 +29,9 @@ export function collect(rows: readonly NumberRow[]): FoundSeries {
     }
     if (over_all_slots === 1) found.total = value;
     else found.slots.set(slot, value);
+  }
+  if (addsUp && overall.total === undefined && overall.slots.size > 0) {
+    overall.total = [...overall.slots.values()].reduce((sum, value) => sum + value, 0);
   }
   return { overall, groups };
 }

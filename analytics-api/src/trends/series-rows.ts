@@ -7,16 +7,17 @@ import {
   selectorConditions,
   type FilterContext,
 } from '../sql/filter-sql.js';
-import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, keptKey } from '../sql/group-sql.js';
+import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, keptKey, OTHER_KEY } from '../sql/group-sql.js';
 import { withPeople } from '../sql/people-sql.js';
 import { timeCondition, type Statement } from '../sql/statement.js';
 import type { CalendarBucket } from '../time/buckets.js';
-import { daySlotSql, slotSql } from '../time/slot-sql.js';
+import { daySlotBranches, slotSql } from '../time/slot-sql.js';
 import { measuredNumber, OF_PEOPLE } from './measures.js';
 import type { TrendsSource } from './plan.js';
 
-/** How rows fall into groups: not at all, each value its own, all but the kept ones together, or only those. */
-export type Grouping = 'none' | 'all' | { kept: readonly string[] } | { rest: readonly string[] };
+/** How rows fall into groups: not at all, each value its own, all but the kept ones together, only those, or in two: the kept ones and the rest. */
+export type Grouping =
+  'none' | 'all' | { kept: readonly string[] } | { rest: readonly string[] } | { split: readonly string[] };
 
 export interface SeriesRows {
   statement: Statement;
@@ -62,6 +63,7 @@ function fromEvents(
     bots: query.bots,
     range: outer.range,
     ofSomebody: OF_PEOPLE.has(series.measure),
+    needsPeople: OF_PEOPLE.has(series.measure) || (grouping !== 'none' && isOfPeople(query.breakdown)),
   });
   const { key, joins, conditions } = groupOf(plan, context, grouping);
   const number = measuredNumber(series, `${field}/property`);
@@ -82,6 +84,10 @@ function fromEvents(
     ...(number === undefined ? [] : [`isNotNull(${number})`]),
   ];
   return select(columns, `${from} ${joins}`, all);
+}
+
+function isOfPeople(breakdown: TrendsQuery['breakdown']): boolean {
+  return breakdown !== undefined && (isCohortBreakdown(breakdown) || breakdown.user_property !== undefined);
 }
 
 function fromCounts(
@@ -113,13 +119,17 @@ function fromDays(
   const { statement } = outer;
   const { from, person } = withPeople(statement, `{db:Identifier}.${plan.source}`);
   const context: FilterContext = { ...outer, person };
-  const days = daySlotSql(statement, buckets);
   const { key, joins, conditions } = groupOf(plan, context, grouping);
-  return select(
-    [`${days.slot} as slot`, `${key} as grp`, 'events as n', `${person} as person`],
-    `${from} ${joins}`,
-    [...rollupConditions(plan, context), 'actor_hash != 0', ...days.conditions, ...conditions],
-  );
+  const common = [...rollupConditions(plan, context), 'actor_hash != 0', ...conditions];
+  return daySlotBranches(statement, buckets)
+    .map((branch) =>
+      select(
+        [`${branch.place} as slot`, `${key} as grp`, 'events as n', `${person} as person`],
+        `${from} ${joins}`,
+        [...common, ...branch.conditions],
+      ),
+    )
+    .join('\n      union all');
 }
 
 function rollupConditions({ series, query, index }: SeriesPlan, context: FilterContext): string[] {
@@ -143,6 +153,10 @@ function groupOf(
   const { key, joins } = fieldGroupSql(breakdown, context);
   if (grouping === 'all') return { key, joins, conditions: [] };
   if ('kept' in grouping) return { key: keptKey(key, grouping.kept, context), joins, conditions: [] };
+  if ('split' in grouping) {
+    const kept = context.statement.bind('Array(String)', grouping.split);
+    return { key: `if(has(${kept}, ${key}), 'kept', '${OTHER_KEY}')`, joins, conditions: [] };
+  }
   const kept = context.statement.bind('Array(String)', grouping.rest);
   return { key: `''`, joins, conditions: [`not has(${kept}, ${key})`] };
 }

@@ -146,8 +146,12 @@ async function findNumbers(
   if (breakdown.column !== undefined && FEW_VALUES.has(breakdown.column) && isOwnRank(plan)) {
     return allAtOnce(plan, ask, known, breakdown.limit);
   }
+  if (known === undefined && buckets.length === 1 && plan.series.measure !== 'trailing_users') {
+    return overOneBucket(plan, buckets, ask, breakdown.limit);
+  }
   const kept =
-    known?.filter((key) => key !== OTHER_KEY) ?? (await largestGroups(plan, buckets, breakdown.limit));
+    known?.filter((key) => key !== OTHER_KEY) ??
+    (await largestGroups(plan, buckets, breakdown.limit)).map(({ grp }) => grp);
   const found = await ask({ kept }, 'disjoint');
   const hasOther = known?.includes(OTHER_KEY) ?? found.groups.has(OTHER_KEY);
   return { found, keys: hasOther ? [...kept, OTHER_KEY] : kept };
@@ -163,7 +167,8 @@ function asker(plan: SeriesPlan, buckets: readonly MarkedBucket[]): Ask {
   return async (grouping, groups) => {
     const trailing = series.measure === 'trailing_users' ? trailingBuckets(plan, buckets) : undefined;
     if (trailing === undefined) {
-      return collect(await scope.ask(askNumbers(plan, seriesRows(plan, buckets, grouping), groups)));
+      const rows = await scope.ask(askNumbers(plan, seriesRows(plan, buckets, grouping), groups));
+      return collect(rows, ADDITIVE.has(series.measure));
     }
     const { base, width } = trailing;
     const rows = await scope.ask(
@@ -196,6 +201,32 @@ function isOwnRank({ series }: SeriesPlan): boolean {
   return series.measure !== 'trailing_users' && COUNTING.has(series.measure);
 }
 
+/** Over one bucket, the largest groups come with their numbers; what is left is all together, and the rest. */
+async function overOneBucket(
+  plan: SeriesPlan,
+  buckets: readonly MarkedBucket[],
+  ask: Ask,
+  limit: number,
+): Promise<{ found: FoundSeries; keys: readonly string[] }> {
+  const largest = await largestGroups(plan, buckets, limit + 1);
+  const kept = largest.slice(0, limit);
+  const groups = new Map(
+    kept.map(({ grp, value }) => {
+      const slots = new Map(value === null ? [] : [[buckets[0]!.startMs, value] as const]);
+      return [grp, { total: value ?? undefined, slots }] as const;
+    }),
+  );
+  const keys = kept.map(({ grp }) => grp);
+  if (largest.length <= limit) {
+    const { overall } = await ask('none', 'none');
+    return { found: { overall, groups }, keys };
+  }
+  const { overall, groups: parts } = await ask({ split: keys }, 'disjoint');
+  const other = parts.get(OTHER_KEY);
+  if (other !== undefined) groups.set(OTHER_KEY, other);
+  return { found: { overall, groups }, keys: [...keys, OTHER_KEY] };
+}
+
 /** One pass for all groups; what lies beyond the limit is added up, or where it cannot be, asked for by itself. */
 async function allAtOnce(
   plan: SeriesPlan,
@@ -223,10 +254,9 @@ async function largestGroups(
   plan: SeriesPlan,
   buckets: readonly MarkedBucket[],
   limit: number,
-): Promise<string[]> {
+): Promise<{ grp: string; value: number | null }[]> {
   const base = plan.series.measure === 'trailing_users' ? trailingBuckets(plan, buckets)?.base : undefined;
-  const rows = await plan.scope.ask(askLargestGroups(plan, seriesRows(plan, base ?? buckets, 'all'), limit));
-  return rows.map(({ grp }) => grp);
+  return plan.scope.ask(askLargestGroups(plan, seriesRows(plan, base ?? buckets, 'all'), limit));
 }
 
 /**
