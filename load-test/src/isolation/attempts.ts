@@ -1,4 +1,4 @@
-import { CONTROL, GUESSES, INJECTIONS, STRANGE_KEYS } from './payloads.js';
+import { controlFor, GUESSES, INJECTIONS, STRANGE_KEYS } from './payloads.js';
 
 export type Path = readonly (string | number)[];
 
@@ -15,15 +15,11 @@ export interface Attempt {
 /** Every attempt on one request: each text in place of each value, and each strange key beside the known ones. */
 export function* attemptsOn(request: unknown): Generator<Attempt> {
   for (const { path, value } of leaves(request)) {
-    if (typeof value === 'string') {
-      for (const text of [...GUESSES, ...INJECTIONS]) {
-        yield { path, text, body: replaced(request, path, text), control: replaced(request, path, CONTROL) };
-      }
-    } else {
-      // Where a number or a truth value stands, text has no place.
-      for (const text of [INJECTIONS[0]!, GUESSES[0]!]) {
-        yield { path, text: undefined, body: replaced(request, path, text), control: undefined };
-      }
+    // Where a number or a truth value stands, text has a place only among the values of a condition.
+    const texts = typeof value === 'string' ? [...GUESSES, ...INJECTIONS] : [GUESSES[0]!, INJECTIONS[0]!];
+    for (const text of texts) {
+      const control = controlFor(text);
+      yield { path, text, body: replaced(request, path, text), control: replaced(request, path, control) };
     }
   }
   for (const path of objects(request)) {

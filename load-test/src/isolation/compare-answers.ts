@@ -11,6 +11,7 @@ const UNSTEADY: ReadonlySet<string> = new Set([
   'updated_at',
   'elapsed_ms',
   'next_cursor',
+  'version',
 ]);
 
 /** An answer without what is unsteady, and with the text of the attempt taken out wherever it is repeated. */

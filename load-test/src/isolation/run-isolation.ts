@@ -5,7 +5,7 @@ import { createGatewayClient } from '../client/gateway-client.js';
 import type { Target } from '../target/target.js';
 import { attemptsOn, bodyText } from './attempts.js';
 import { plainAnswer } from './compare-answers.js';
-import { CONTROL, GUESSES, INJECTIONS, SECRET, VICTIM } from './payloads.js';
+import { controlFor, GUESSES, INJECTIONS, SECRET, VICTIM } from './payloads.js';
 import { fieldsWithoutSample, SAMPLE_POINTS, SAMPLE_QUERIES } from './sample-requests.js';
 
 export interface IsolationOptions {
@@ -123,7 +123,7 @@ async function attempt(
   if (other.status !== 200) return failed(`text that nothing has is answered ${other.status}: ${other.text}`);
   const same =
     JSON.stringify(plainAnswer(JSON.parse(answer.text), text)) ===
-    JSON.stringify(plainAnswer(JSON.parse(other.text), CONTROL));
+    JSON.stringify(plainAnswer(JSON.parse(other.text), controlFor(text)));
   return same
     ? undefined
     : failed(`text that nothing has is answered otherwise: ${other.text.slice(0, 1_000)}`);
@@ -210,24 +210,40 @@ const ADDRESSES: readonly [method: string, address: string, kind: 'read' | 'admi
 ];
 
 function* addressTries(attacker: Project): Generator<Try> {
-  // Numbers that name something of somebody: of the other project as likely as of none.
-  const texts = [...GUESSES, ...INJECTIONS, '1', '2', '0', '-1'];
+  // The first of everything belongs to the other project.
+  const numbers = ['1', '0', '-1'];
   for (const [method, address, kind] of ADDRESSES) {
-    for (const text of texts) {
+    for (const text of [...GUESSES, ...INJECTIONS, ...(address.endsWith('/*') ? numbers : [])]) {
       yield {
         method,
         path: address.replace('*', () => encodeURIComponent(text)),
         key: kind === 'read' ? attacker.readKey : attacker.adminKey,
         text,
-        control: { path: address.replace('*', () => encodeURIComponent(CONTROL)) },
+        control: { path: address.replace('*', () => encodeURIComponent(controlFor(text))) },
       };
     }
   }
 }
 
-async function send(
+interface Sent {
+  method: string;
+  path: string;
+  key: string;
+  body?: string | undefined;
+}
+
+/** Asks again while the server is busy with the same thing: that is neither a refusal nor an answer. */
+async function send(options: IsolationOptions, sent: Sent): Promise<Answer> {
+  for (;;) {
+    const answer = await sendOnce(options, sent);
+    if (answer.status !== 503) return answer;
+    options.signal.throwIfAborted();
+  }
+}
+
+async function sendOnce(
   { target, signal }: IsolationOptions,
-  { method, path, key, body }: { method: string; path: string; key: string; body?: string | undefined },
+  { method, path, key, body }: Sent,
 ): Promise<Answer> {
   const response = await fetch(`${target.apiUrl}${path}`, {
     method,
@@ -355,7 +371,7 @@ async function fingerprint(victim: Project, options: IsolationOptions): Promise<
     if (status !== 200) throw new Error(`${path} of the other project answered ${status}: ${text}`);
     if (!text.includes(SECRET))
       throw new Error(`${path} of the other project shows nothing to protect: ${text}`);
-    parts.push(plainAnswer(JSON.parse(text), CONTROL));
+    parts.push(plainAnswer(JSON.parse(text), controlFor(text)));
   }
   return JSON.stringify(parts);
 }

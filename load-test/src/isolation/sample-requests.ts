@@ -60,7 +60,7 @@ const BEHAVIOURS: FilterInput[] = [
     ],
   },
 ];
-const SELECTOR = { event: 'view', type: 'track', filters: FILTERS } as const;
+const SELECTOR = { event: 'view', type: 'track' as const, filters: [...FILTERS, ...BEHAVIOURS] };
 
 /** For each kind of question requests that have every field of it. */
 export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }>[] } = {
