@@ -65,6 +65,27 @@ function funnelByHand(group = ''): string {
     ${group === '' ? '' : 'group by grp order by s1 desc limit 10'}`;
 }
 
+const sessionsBy = (session: 'entry_path' | 'exit_path'): { query: QueryInput } => ({
+  query: {
+    kind: 'sessions',
+    interval: 'total',
+    measures: ['sessions', 'pages_per_session', 'bounce_rate', 'avg_duration_seconds'],
+    breakdown: { session },
+    ...range,
+  },
+});
+
+/** Sessions by hand, of each page and in total: durations go to the last interaction. */
+function sessionsByHand(first: 'argMinIf' | 'argMaxIf'): string {
+  const interaction = `type in ('page', 'screen', 'track') and properties.interactive.:Bool is distinct from false`;
+  return `select page, count() as n, avg(pages) as pages_per_session, avg(interactions <= 1) as bounces, avg(seconds) as duration
+    from (select min(timestamp) as started, maxIf(timestamp, ${interaction}) as ended,
+        greatest(dateDiff('millisecond', started, ended), 0) / 1000 as seconds, countIf(${interaction}) as interactions,
+        countIf(type in ('page', 'screen')) as pages, ${first}(page_path, timestamp, page_path != '') as page
+      from {db}.events where ${INSIDE} and session_id != toUUID('00000000-0000-0000-0000-000000000000') group by session_id)
+    group by page with totals order by n desc`;
+}
+
 const trends = (
   series: NonNullable<Extract<QueryInput, { kind: 'trends' }>['series']>[number],
   more: Partial<Extract<QueryInput, { kind: 'trends' }>> = {},
@@ -233,19 +254,8 @@ export function measuredQuestions(person: { id: string }): MeasuredQuestion[] {
     },
     {
       name: '13 sessions with entry and exit pages',
-      requests: [
-        { query: { kind: 'sessions', interval: 'total', breakdown: { session: 'entry_path' }, ...range } },
-        { query: { kind: 'sessions', interval: 'total', breakdown: { session: 'exit_path' }, ...range } },
-      ],
-      byHand: ['entry', 'exit'].map(
-        (page) => `
-        select ${page}, count() as n, avg(seconds) as duration, avg(interactions <= 1) as bounces, uniqExact(person) as people
-        from (select session_id, min(timestamp) as started, dateDiff('millisecond', started, max(timestamp)) / 1000 as seconds,
-            countIf(type in ('page', 'screen', 'track')) as interactions, argMax(actor_hash, timestamp) as person,
-            argMin(page_path, timestamp) as entry, argMax(page_path, timestamp) as exit
-          from {db}.events where ${INSIDE} group by session_id)
-        group by ${page} order by n desc`,
-      ),
+      requests: [sessionsBy('entry_path'), sessionsBy('exit_path')],
+      byHand: [sessionsByHand('argMinIf'), sessionsByHand('argMaxIf')],
       agree: {
         api: (answers) => answerAt(answers).total!.sessions,
         byHand: (rows) => column(rows[0], 'n'),
