@@ -22,13 +22,16 @@ export interface MeasuredQuestion {
 }
 export type Row = Record<string, number | string>;
 
-const lastDay = new Date(Date.parse(FIRST_DAY) + (DAYS - 1) * 86_400_000).toISOString().slice(0, 10);
+const dayAfterFirst = (days: number): string =>
+  new Date(Date.parse(FIRST_DAY) + days * 86_400_000).toISOString().slice(0, 10);
+const lastDay = dayAfterFirst(DAYS - 1);
 const range = { from: FIRST_DAY, to: lastDay };
 const month = { from: '2025-10-01', to: '2025-10-31' };
 
 /** The range in SQL, by local midnights. */
-const inside = (from: string, to: string): string =>
-  `project_id = 1 and timestamp >= toDateTime64('${from} 00:00:00', 3, '${TIMEZONE}') and timestamp < addDays(toDateTime64('${to} 00:00:00', 3, '${TIMEZONE}'), 1)`;
+const between = (column: string, from: string, to: string): string =>
+  `${column} >= toDateTime64('${from} 00:00:00', 3, '${TIMEZONE}') and ${column} < addDays(toDateTime64('${to} 00:00:00', 3, '${TIMEZONE}'), 1)`;
+const inside = (from: string, to: string): string => `project_id = 1 and ${between('timestamp', from, to)}`;
 export const INSIDE = inside(FIRST_DAY, lastDay);
 const IN_MONTH = inside('2025-10-01', '2025-10-31');
 export const DAY = `toDate(timestamp, '${TIMEZONE}')`;
@@ -75,14 +78,20 @@ const sessionsBy = (session: 'entry_path' | 'exit_path'): { query: QueryInput } 
   },
 });
 
-/** Sessions by hand, of each page and in total: durations go to the last interaction. */
+/**
+ * Sessions by hand, of each page and in total: those that start in the range, whole, so a day more is read at both ends.
+ * Durations go to the last interaction.
+ */
 function sessionsByHand(first: 'argMinIf' | 'argMaxIf'): string {
   const interaction = `type in ('page', 'screen', 'track') and properties.interactive.:Bool is distinct from false`;
   return `select page, count() as n, avg(pages) as pages_per_session, avg(interactions <= 1) as bounces, avg(seconds) as duration
     from (select min(timestamp) as started, maxIf(timestamp, ${interaction}) as ended,
         greatest(dateDiff('millisecond', started, ended), 0) / 1000 as seconds, countIf(${interaction}) as interactions,
         countIf(type in ('page', 'screen')) as pages, ${first}(page_path, timestamp, page_path != '') as page
-      from {db}.events where ${INSIDE} and session_id != toUUID('00000000-0000-0000-0000-000000000000') group by session_id)
+      from {db}.events
+      where ${inside(dayAfterFirst(-1), dayAfterFirst(DAYS))} and session_id != toUUID('00000000-0000-0000-0000-000000000000')
+      group by session_id)
+    where ${between('started', FIRST_DAY, lastDay)}
     group by page with totals order by n desc`;
 }
 
