@@ -1,4 +1,11 @@
-import type { Filter, PeopleAnswer, SessionNumbers, SessionsAnswer } from '@sluice/contracts';
+import {
+  SESSION_MEASURES,
+  type Filter,
+  type PeopleAnswer,
+  type SessionMeasure,
+  type SessionNumbers,
+  type SessionsAnswer,
+} from '@sluice/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openApiFixture, uuidV7, type ApiFixture, type Project, type TestEvent } from './api-fixture.js';
@@ -161,6 +168,50 @@ describe('sessions', () => {
     const answer = await sessions({ from: '2025-12-31', to: '2026-01-03', timezone: 'Asia/Kathmandu' });
     expect(answer.values.map((value) => value?.sessions ?? null)).toEqual([0, 1, null, null]);
     expect(answer.complete).toBe(false);
+  });
+
+  it('have only the measures that are asked for, with the same numbers, and look up nobody for those that count no people', async () => {
+    await api.land(project.projectId, [
+      page('a', A, '2021-01-01T00:00:00Z', { columns: { page_path: '/', country: 'DE' } }),
+      page('a', A, '2021-01-01T00:25:00Z', { columns: { page_path: '/buy' } }),
+      page('b', B, '2021-01-02T00:00:00Z', { columns: { page_path: '/', country: 'DE' } }),
+      page('a', C, '2021-01-02T00:00:00Z', { columns: { page_path: '/help', country: 'FR' } }),
+    ]);
+    await api.merge(project.projectId, 'x', 'a');
+    for (const interval of ['day', 'total']) {
+      for (const session of ['entry_path', 'country']) {
+        const query = {
+          from: '2021-01-01',
+          to: '2021-01-03',
+          interval,
+          breakdown: { session, limit: 1 },
+          include_sql: true,
+        };
+        const whole = await sessions(query);
+        expect(Object.keys(whole.total)).toEqual(SESSION_MEASURES);
+        const subsets: SessionMeasure[][] = [
+          ...SESSION_MEASURES.map((measure) => [measure]),
+          ['avg_duration_seconds', 'sessions', 'bounce_rate', 'pages_per_session'],
+        ];
+        for (const measures of subsets) {
+          const pick = (numbers: object | null): object | null =>
+            numbers &&
+            Object.fromEntries(
+              Object.entries(numbers).filter(
+                ([name]) => ['kind', 'value'].includes(name) || measures.includes(name as SessionMeasure),
+              ),
+            );
+          const answer = await sessions({ ...query, measures });
+          expect(answer.total).toEqual(pick(whole.total));
+          expect(answer.values).toEqual(whole.values.map(pick));
+          expect(answer.groups).toEqual(whole.groups!.map(pick));
+          expect(answer.query.measures).toEqual(measures);
+          const sql = answer.sql!.map((statement) => statement.sql).join('\n');
+          expect(sql.includes('person'), sql).toBe(measures.includes('users'));
+          expect(sql.includes('quantile'), sql).toBe(measures.includes('median_duration_seconds'));
+        }
+      }
+    }
   });
 
   it('only estimate what they would read on a dry run', async () => {

@@ -129,10 +129,15 @@ export function checksOf({ from, to, timezone, events }: CheckSubject): Check[] 
       left: 'sessions, sum of days',
       right: 'sessions, total',
       async run({ ask }) {
-        const { total, values } = await ask({ kind: 'sessions', interval: 'day', ...range });
+        const { total, values } = await ask({
+          kind: 'sessions',
+          interval: 'day',
+          measures: ['sessions'],
+          ...range,
+        });
         return {
           left: [values.reduce((sum, value) => sum + (value?.sessions ?? 0), 0)],
-          right: [total.sessions],
+          right: [total.sessions!],
         };
       },
     },

@@ -117,7 +117,7 @@ describe('the table of', () => {
     ]);
   });
 
-  it('sessions has the total, buckets and groups', () => {
+  it('sessions has the total, buckets and groups, and nothing in the columns of what was not asked for', () => {
     const numbers = { sessions: 2, users: 1, pageviews: 3, pages_per_session: 1.5, bounce_rate: 0.5 };
     const rows = rowsOf({
       kind: 'sessions',

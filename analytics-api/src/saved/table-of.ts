@@ -223,6 +223,7 @@ function pathsTable({ edges }: PathsAnswer): Table {
   );
 }
 
+/** Measures that were not asked for have empty columns. */
 function sessionsTable({ buckets, total, values, groups = [] }: SessionsAnswer): Table {
   return tableWith(
     {

@@ -12,8 +12,10 @@ import { sessionConditions } from './session-conditions.js';
 
 export interface SessionRows {
   statement: Statement;
-  /** Rows `slot`, `grp`, `person` (0: nobody), `pages`, `interactions` and `length_ms`: one for each session. */
-  sql: string;
+  /** Rows `slot`, `grp`, `pages`, `interactions` and `length_ms`: one for each session. */
+  visits: string;
+  /** The same with `person` (0: nobody). To find them costs as much as to read all the rest. */
+  peopled: string;
 }
 
 /**
@@ -36,20 +38,18 @@ export function sessionRows(
     ...botConditions(bots),
     ...sessionConditions(filters, context),
   ];
-  const { from, person } = withPeople(
-    statement,
-    `(
+  const visits = `
         select ${slotSql(statement, 'toUnixTimestamp64Milli(started_at)', buckets)} as slot,
           ${breakdown === undefined ? `''` : keyOf(SESSION_SQL[breakdown.session])} as grp,
           tupleElement(actor, 'hash') as actor_hash, pages, interactions,
           toUInt64(greatest(toUnixTimestamp64Milli(ended_at) - toUnixTimestamp64Milli(started_at), 0)) as length_ms
         from {db:Identifier}.sessions final
-        where ${conditions.join('\n          and ')}
-      ) as visits`,
-  );
+        where ${conditions.join('\n          and ')}`;
+  const { from, person } = withPeople(statement, `(${visits}) as visits`);
   return {
     statement,
-    sql: `
+    visits,
+    peopled: `
       select slot, grp, ${person} as person, pages, interactions, length_ms
       from ${from}`,
   };

@@ -1,4 +1,11 @@
-import { SluiceError, type Point, type SessionNumbers, type SessionsQuery } from '@sluice/contracts';
+import {
+  SESSION_MEASURES,
+  SluiceError,
+  type Point,
+  type SessionMeasure,
+  type SessionNumbers,
+  type SessionsQuery,
+} from '@sluice/contracts';
 import { echoOf, type PeopleSql, type QuestionKind } from '../ask/query-kind.js';
 import type { QueryScope } from '../ask/query-scope.js';
 import { groupKeyOf, readGroupKey } from '../sql/group-sql.js';
@@ -14,29 +21,38 @@ const DEFINITION =
 export const sessions: QuestionKind<'sessions'> = {
   kind: 'sessions',
   async answer(query, scope) {
+    const { breakdown, measures } = query;
     const buckets = bucketsOf(query, scope);
-    const visits = rowsOf(query, scope, buckets, scope.range);
-    const rows = await scope.ask(buckets.length === 1 ? askTotal(visits) : askSlots(visits));
-    const total = rows.find((row) => row.over_all_slots === 1);
-    const slots = new Map(rows.filter((row) => row.over_all_slots === 0).map((row) => [row.slot, row]));
-    const { breakdown } = query;
-    const groups =
+    const rowsOfAll = (): SessionRows => rowsOf(query, scope, buckets, scope.range);
+    const hasOneBucket = buckets.length === 1;
+    // A single bucket is the total, which groups are asked for together with their own numbers.
+    let overall: NumbersRow[] | undefined;
+    if (!hasOneBucket) overall = await scope.ask(askSlots(query, rowsOfAll()));
+    else if (breakdown === undefined) overall = await scope.ask(askTotal(query, rowsOfAll()));
+    const grouped =
       breakdown === undefined
-        ? undefined
-        : await scope.ask(askGroups(rowsOf(query, scope, buckets, scope.range), breakdown.limit));
+        ? []
+        : await scope.ask(askGroups(query, breakdown, rowsOfAll(), { withTotal: hasOneBucket }));
+    const rows = overall ?? grouped;
+    const total = rows.find((row) => row.is_total === 1);
+    const slots = new Map(rows.filter((row) => row.is_total === 0).map((row) => [row.slot, row]));
     return {
       kind: 'sessions',
       query: echoOf(query, scope),
       ...scope.frame({ definition: DEFINITION }),
       buckets: bucketAnswers(buckets),
-      total: numbersOf(total),
+      total: numbersOf(total, measures),
       values: buckets.map(({ startMs, complete }) => {
-        const row = buckets.length === 1 ? total : slots.get(startMs);
-        return (row?.sessions ?? 0) === 0 && !complete ? null : numbersOf(row);
+        const row = hasOneBucket ? total : slots.get(startMs);
+        return (row?.sessions ?? 0) === 0 && !complete ? null : numbersOf(row, measures);
       }),
-      ...(groups === undefined
+      ...(breakdown === undefined
         ? {}
-        : { groups: groups.map((row) => ({ ...readGroupKey(row.grp), ...numbersOf(row) })) }),
+        : {
+            groups: grouped
+              .filter((row) => row.is_total === 0)
+              .map((row) => ({ ...readGroupKey(row.grp), ...numbersOf(row, measures) })),
+          }),
     };
   },
   people: (query, point, scope) => Promise.resolve(peopleBehind(query, point, scope)),
@@ -56,21 +72,35 @@ function rowsOf(
   return sessionRows(query, scope.statement(), buckets, within);
 }
 
-function numbersOf(row: NumbersRow | undefined): SessionNumbers {
-  if (row === undefined || row.sessions === 0) return NO_SESSIONS;
-  const { sessions: count, users, pageviews, bounces, duration_ms, median_ms } = row;
+/** What was asked for, of the sessions of a row. */
+function numbersOf(row: NumbersRow | undefined, measures: readonly SessionMeasure[]): SessionNumbers {
+  const numbers = row === undefined || row.sessions === 0 ? NO_SESSIONS : allOf(row);
+  const asked = SESSION_MEASURES.filter((measure) => measures.includes(measure));
+  return Object.fromEntries(asked.map((measure) => [measure, numbers[measure]]));
+}
+
+function allOf({
+  sessions: count,
+  users,
+  pageviews,
+  bounces,
+  duration_ms,
+  median_ms,
+}: NumbersRow): AllNumbers {
+  const ofEach = (sum: number | undefined): number => (sum ?? 0) / count;
   return {
     sessions: count,
-    users,
-    pageviews,
-    pages_per_session: pageviews / count,
-    bounce_rate: bounces / count,
-    avg_duration_seconds: duration_ms / count / 1_000,
-    median_duration_seconds: median_ms === null ? null : median_ms / 1_000,
+    users: users ?? 0,
+    pageviews: pageviews ?? 0,
+    pages_per_session: ofEach(pageviews),
+    bounce_rate: ofEach(bounces),
+    avg_duration_seconds: ofEach(duration_ms) / 1_000,
+    median_duration_seconds: (median_ms ?? 0) / 1_000,
   };
 }
 
-const NO_SESSIONS: SessionNumbers = {
+type AllNumbers = Record<SessionMeasure, number | null>;
+const NO_SESSIONS: AllNumbers = {
   sessions: 0,
   users: 0,
   pageviews: 0,
@@ -103,7 +133,7 @@ function peopleBehind(query: SessionsQuery, point: Point<'sessions'>, scope: Que
       ? 'true'
       : groupCondition(rows, groupKeyOf(group), breakdown.limit);
   return {
-    sql: `select person from (${rows.sql}) where person != 0 and ${condition} group by person`,
+    sql: `select person from (${rows.peopled}) where person != 0 and ${condition} group by person`,
     params: rows.statement.params,
   };
 }

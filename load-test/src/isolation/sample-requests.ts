@@ -178,6 +178,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     {
       kind: 'sessions',
       interval: 'day',
+      measures: ['sessions', 'users', 'median_duration_seconds'],
       breakdown: { session: 'channel', limit: 5 },
       week_start: 'monday',
       filters: [...FILTERS, ...BEHAVIOURS],

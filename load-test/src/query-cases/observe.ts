@@ -56,7 +56,8 @@ async function observeOne(
       if (key === 'visitors') return total.users;
       if (key === 'visits') return total.sessions;
       if (key === 'views_per_visit') return total.pages_per_session;
-      if (key === 'bounce_rate') return total.bounce_rate === null ? null : total.bounce_rate * 100;
+      if (key === 'bounce_rate')
+        return typeof total.bounce_rate === 'number' ? total.bounce_rate * 100 : total.bounce_rate;
       if (key === 'visit_duration') return total.avg_duration_seconds;
       break;
     }

@@ -22,13 +22,16 @@ export interface MeasuredQuestion {
 }
 export type Row = Record<string, number | string>;
 
-const lastDay = new Date(Date.parse(FIRST_DAY) + (DAYS - 1) * 86_400_000).toISOString().slice(0, 10);
+const dayAfterFirst = (days: number): string =>
+  new Date(Date.parse(FIRST_DAY) + days * 86_400_000).toISOString().slice(0, 10);
+const lastDay = dayAfterFirst(DAYS - 1);
 const range = { from: FIRST_DAY, to: lastDay };
 const month = { from: '2025-10-01', to: '2025-10-31' };
 
 /** The range in SQL, by local midnights. */
-const inside = (from: string, to: string): string =>
-  `project_id = 1 and timestamp >= toDateTime64('${from} 00:00:00', 3, '${TIMEZONE}') and timestamp < addDays(toDateTime64('${to} 00:00:00', 3, '${TIMEZONE}'), 1)`;
+const between = (column: string, from: string, to: string): string =>
+  `${column} >= toDateTime64('${from} 00:00:00', 3, '${TIMEZONE}') and ${column} < addDays(toDateTime64('${to} 00:00:00', 3, '${TIMEZONE}'), 1)`;
+const inside = (from: string, to: string): string => `project_id = 1 and ${between('timestamp', from, to)}`;
 export const INSIDE = inside(FIRST_DAY, lastDay);
 const IN_MONTH = inside('2025-10-01', '2025-10-31');
 export const DAY = `toDate(timestamp, '${TIMEZONE}')`;
@@ -63,6 +66,33 @@ function funnelByHand(group = ''): string {
     from (select ${PERSON} as person${grouped}, windowFunnel(${WEEK_SECONDS * 1_000})(${AT}, ${stepsOf('Search', 'Click', 'Purchase')}) as level
       from ${EVENTS} where ${INSIDE} and event in ('Search', 'Click', 'Purchase') and actor_hash != 0 group by person)
     ${group === '' ? '' : 'group by grp order by s1 desc limit 10'}`;
+}
+
+const sessionsBy = (session: 'entry_path' | 'exit_path'): { query: QueryInput } => ({
+  query: {
+    kind: 'sessions',
+    interval: 'total',
+    measures: ['sessions', 'pages_per_session', 'bounce_rate', 'avg_duration_seconds'],
+    breakdown: { session },
+    ...range,
+  },
+});
+
+/**
+ * Sessions by hand, of each page and in total: those that start in the range, whole, so a day more is read at both ends.
+ * Durations go to the last interaction.
+ */
+function sessionsByHand(first: 'argMinIf' | 'argMaxIf'): string {
+  const interaction = `type in ('page', 'screen', 'track') and properties.interactive.:Bool is distinct from false`;
+  return `select page, count() as n, avg(pages) as pages_per_session, avg(interactions <= 1) as bounces, avg(seconds) as duration
+    from (select min(timestamp) as started, maxIf(timestamp, ${interaction}) as ended,
+        greatest(dateDiff('millisecond', started, ended), 0) / 1000 as seconds, countIf(${interaction}) as interactions,
+        countIf(type in ('page', 'screen')) as pages, ${first}(page_path, timestamp, page_path != '') as page
+      from {db}.events
+      where ${inside(dayAfterFirst(-1), dayAfterFirst(DAYS))} and session_id != toUUID('00000000-0000-0000-0000-000000000000')
+      group by session_id)
+    where ${between('started', FIRST_DAY, lastDay)}
+    group by page with totals order by n desc`;
 }
 
 const trends = (
@@ -233,19 +263,8 @@ export function measuredQuestions(person: { id: string }): MeasuredQuestion[] {
     },
     {
       name: '13 sessions with entry and exit pages',
-      requests: [
-        { query: { kind: 'sessions', interval: 'total', breakdown: { session: 'entry_path' }, ...range } },
-        { query: { kind: 'sessions', interval: 'total', breakdown: { session: 'exit_path' }, ...range } },
-      ],
-      byHand: ['entry', 'exit'].map(
-        (page) => `
-        select ${page}, count() as n, avg(seconds) as duration, avg(interactions <= 1) as bounces, uniqExact(person) as people
-        from (select session_id, min(timestamp) as started, dateDiff('millisecond', started, max(timestamp)) / 1000 as seconds,
-            countIf(type in ('page', 'screen', 'track')) as interactions, argMax(actor_hash, timestamp) as person,
-            argMin(page_path, timestamp) as entry, argMax(page_path, timestamp) as exit
-          from {db}.events where ${INSIDE} group by session_id)
-        group by ${page} order by n desc`,
-      ),
+      requests: [sessionsBy('entry_path'), sessionsBy('exit_path')],
+      byHand: [sessionsByHand('argMinIf'), sessionsByHand('argMaxIf')],
       agree: {
         api: (answers) => answerAt(answers).total!.sessions,
         byHand: (rows) => column(rows[0], 'n'),
