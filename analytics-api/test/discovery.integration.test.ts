@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type {
   Annotation,
   AnnotationList,
@@ -7,7 +8,7 @@ import type {
   UserPage,
 } from '@sluice/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { askUsers } from '../src/questions/users.js';
+import { askFoundUsers } from '../src/questions/find-users.js';
 import { openApiFixture, type ApiFixture, type Project, type TestEvent } from './api-fixture.js';
 
 let api: ApiFixture;
@@ -227,7 +228,57 @@ describe('people', () => {
     expect((await get<UserPage>('/v1/users?search=ann', other.key)).users).toEqual([]);
   });
 
-  it('are found by indexes, however many there are', async () => {
+  it('are found in the order of what they were found by, each once, in pages of any size', async () => {
+    const { projectId, key } = await api.createProject();
+    const people: [string, object][] = [
+      ['Mia-2', { email: 'mia@example.com', name: 'Mia' }],
+      ['mia-1', {}],
+      ['mia-"é', { name: 'Mia' }],
+      ['x-1', { email: 'MIA.b@example.com', name: 'mia' }],
+      ['x-2', { email: 'mia.a@example.com' }],
+      ['x-3', { email: 'x@example.com', name: 'Mia Zorn' }],
+      ['x-5', { name: 'mia adler' }],
+      ['x-4', { name: 'Mia Adler' }],
+      ['other', { email: 'other@mia.example', name: 'Other Mia' }],
+    ];
+    for (const [id, traits] of people) {
+      await api.pool.query(
+        `insert into users (project_id, user_id, first_seen, last_seen, traits) values ($1, $2, now(), now(), $3)`,
+        [projectId, id, JSON.stringify(traits)],
+      );
+    }
+    for (const limit of [1, 2, 3, 50]) {
+      const seen: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const more: string = cursor === null ? '' : `&cursor=${cursor}`;
+        const page: UserPage = await get(`/v1/users?search=mIa&limit=${limit}${more}`, key);
+        seen.push(...page.users.map(({ user_id }) => user_id));
+        cursor = page.next_cursor;
+      } while (cursor !== null);
+      expect(seen).toEqual(['mia-"é', 'mia-1', 'Mia-2', 'x-2', 'x-1', 'x-4', 'x-5', 'x-3']);
+    }
+  });
+
+  it('have cursors of their own: one of the list is none of a search', async () => {
+    const { next_cursor: listed } = await get<UserPage>('/v1/users?limit=1');
+    const { next_cursor: found } = await get<UserPage>('/v1/users?search=u&limit=1');
+    const refused = [`/v1/users?search=u&cursor=${listed}`, `/v1/users?cursor=${found}`];
+    for (const url of refused) expect((await api.get(project.key, url)).statusCode).toBe(400);
+  });
+
+  it('may have names longer than an index holds', async () => {
+    const { projectId, key } = await api.createProject();
+    const name = `Long ${randomBytes(6_000).toString('hex')}`;
+    await api.pool.query(
+      `insert into users (project_id, user_id, first_seen, last_seen, traits) values ($1, 'l', now(), now(), $2)`,
+      [projectId, JSON.stringify({ name })],
+    );
+    const { users } = await get<UserPage>(`/v1/users?search=${name.slice(0, 256)}`, key);
+    expect(users.map(({ user_id }) => user_id)).toEqual(['l']);
+  });
+
+  it('are found in the order of indexes, with nothing but a page to sort, however many there are', async () => {
     const { projectId } = await api.createProject();
     await api.pool.query(
       `insert into users (project_id, user_id, first_seen, last_seen, traits)
@@ -237,10 +288,14 @@ describe('people', () => {
       [projectId],
     );
     await api.pool.query('analyze users');
-    const { sql, params } = askUsers(projectId, { search: 'person-77', after: undefined, limit: 50 });
+    const { sql, params } = askFoundUsers(projectId, { search: 'person', after: undefined, limit: 50 });
     const { rows } = await api.pool.query<{ 'QUERY PLAN': string }>(`explain ${sql}`, [...params]);
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-    for (const index of ['users_by_id', 'users_by_email', 'users_by_name']) expect(plan).toContain(index);
+    for (const index of ['users_by_id', 'users_by_email', 'users_by_name']) {
+      expect(plan).toContain(`Index Scan using ${index}`);
+    }
+    expect(plan.match(/Sort {2}/g)).toHaveLength(1);
+    expect(plan).not.toContain('Seq Scan');
   });
 });
 

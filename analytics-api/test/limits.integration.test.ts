@@ -1,8 +1,9 @@
 import { SluiceError } from '@sluice/contracts';
 import { z } from 'zod';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createRunClickHouse } from '../src/query-port/clickhouse.js';
-import { createRunPostgres } from '../src/query-port/postgres.js';
+import { createRunPostgres, type PostgresLimits } from '../src/query-port/postgres.js';
 import { openApiFixture, type ApiFixture } from './api-fixture.js';
 
 let api: ApiFixture;
@@ -107,4 +108,70 @@ describe('a question to Postgres', () => {
   it('cannot write', async () => {
     expect(await codeOf(postgres(`delete from projects returning 1 as n`))).toBe('query_failed');
   });
+
+  it('leaves neither its transaction nor its time limit on the connection', async () => {
+    const { pool, ask } = onOneConnection();
+    expect((await ask('select 7 as n')).rows).toEqual([{ n: 7 }]);
+    const left = await pool.query(
+      `select current_setting('statement_timeout') as timeout, current_setting('transaction_read_only') as read_only`,
+    );
+    expect(left.rows).toEqual([{ timeout: '0', read_only: 'off' }]);
+    expect(await codeOf(ask('select nonsense as n'))).toBe('query_failed');
+    const after = await pool.query(`select current_setting('statement_timeout') as timeout`);
+    expect(after.rows).toEqual([{ timeout: '0' }]);
+    expect(pool.totalCount).toBe(1);
+    await pool.end();
+  });
+
+  it('is answered, and its connection given up, when its transaction cannot be ended', async () => {
+    const { pool, ask } = onOneConnection();
+    pool.once('connect', (client: pg.PoolClient) => {
+      const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+      const failing = (...args: unknown[]): unknown =>
+        args[0] === 'commit' ? Promise.reject(new Error('lost')) : query(...args);
+      Object.assign(client, { query: failing });
+    });
+    expect((await ask('select pg_backend_pid() as n')).rows).toHaveLength(1);
+    await vi.waitFor(() => expect(pool.totalCount).toBe(0));
+    expect((await ask('select 7 as n')).rows).toEqual([{ n: 7 }]);
+    await pool.end();
+  });
+
+  it('is answered again after its table has changed under what was prepared', async () => {
+    const { pool, ask } = onOneConnection();
+    await pool.query('create table kept (n integer)');
+    const kept = () => ask('select * from kept', { isConstant: true });
+    expect((await kept()).rows).toEqual([]);
+    expect((await kept()).rows).toEqual([]);
+    await pool.query('alter table kept add column other integer');
+    expect(await codeOf(kept())).toBe('query_failed');
+    expect((await kept()).rows).toEqual([]);
+    await pool.query('drop table kept');
+    await pool.end();
+  });
+
+  it('that changes something is answered when that is committed, and fails when it cannot be', async () => {
+    const { pool, ask } = onOneConnection({ access: 'read write' });
+    await pool.query('create table once (n integer unique deferrable initially deferred)');
+    expect((await ask('insert into once values (1) returning n')).rows).toEqual([{ n: 1 }]);
+    expect((await api.pool.query('select n from once')).rows).toEqual([{ n: 1 }]);
+    // Checked at the commit alone.
+    expect(await codeOf(ask('insert into once values (1) returning n'))).toBe('query_failed');
+    expect((await ask('insert into once values (2) returning n')).rows).toEqual([{ n: 2 }]);
+    expect(pool.totalCount).toBe(1);
+    await pool.query('drop table once');
+    await pool.end();
+  });
 });
+
+/** A pool of its own with a single connection, so that the next question meets what the one before has left. */
+function onOneConnection(options: Pick<PostgresLimits, 'access'> = {}) {
+  const pool = new pg.Pool({ ...api.pool.options, max: 1 });
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const run = createRunPostgres(pool, { timeoutMs: 5_000, maxRows: 100, ...options });
+  return {
+    pool,
+    ask: (sql: string, more: { isConstant?: true } = {}) =>
+      run({ name: 'test', sql, params: [], row, ...more }),
+  };
+}

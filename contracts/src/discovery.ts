@@ -61,7 +61,7 @@ export const userPageSchema = z.object({
         traits: z.record(z.string(), z.unknown()),
       }),
     )
-    .describe('By their ids.'),
+    .describe('By their ids; with `search`, by what they were found by: id, email, name.'),
   next_cursor: z.string().nullable(),
 });
 export type UserPage = z.infer<typeof userPageSchema>;

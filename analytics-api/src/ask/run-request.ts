@@ -86,7 +86,10 @@ export async function readDataView(
   context: ApiContext,
 ): Promise<DataView> {
   const { projectId, timezone } = owner.project;
-  const completeness = await context.readCompleteness(projectId, { signal });
+  const [completeness, cohorts] = await Promise.all([
+    context.readCompleteness(projectId, { signal }),
+    findCohorts(query, { projectId, runPostgres: context.runPostgres, limits: { signal }, draft }),
+  ]);
   return {
     projectId,
     projectTimezone: timezone,
@@ -95,12 +98,7 @@ export async function readDataView(
     hasMerges: completeness.hasMerges,
     completeThroughMs: completeness.completeThroughMs,
     nowMs: context.now(),
-    cohorts: await findCohorts(query, {
-      projectId,
-      runPostgres: context.runPostgres,
-      limits: { signal },
-      draft,
-    }),
+    cohorts,
   };
 }
 

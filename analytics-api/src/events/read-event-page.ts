@@ -1,6 +1,6 @@
 import type { EventItem, EventPage } from '@sluice/contracts';
 import type { ApiContext } from '../api-context.js';
-import { databaseOf } from '../freshness/completeness.js';
+import { databaseOf, type Completeness } from '../freshness/completeness.js';
 import { askEvents, type EventFilter, type EventRow } from '../questions/events.js';
 import { askPersonEvents, type PersonEventRow } from '../questions/person-events.js';
 import { askRawEvents, type RawEventRow } from '../questions/raw-events.js';
@@ -112,6 +112,8 @@ export interface TimelinePageOptions {
   projectId: number;
   /** Ids of the person, before merges. */
   actorIds: readonly string[];
+  /** Read before the events are. */
+  completeness: Completeness;
   before?: EventKey | undefined;
   limit: number;
   signal: AbortSignal;
@@ -125,8 +127,7 @@ export async function readTimelinePage(
   options: TimelinePageOptions,
   context: ApiContext,
 ): Promise<EventPage> {
-  const { projectId, actorIds, before, limit, signal } = options;
-  const completeness = await context.readCompleteness(projectId, { signal });
+  const { projectId, actorIds, completeness, before, limit, signal } = options;
   const database = databaseOf(context, completeness);
   const { rows } = await context.runClickHouse(
     askPersonEvents({ database, projectId, actorIds, before, limit: limit + 1 }),

@@ -11,6 +11,11 @@ export interface Question<Row, Params> {
   readonly sql: string;
   readonly params: Params;
   readonly row: z.ZodType<Row>;
+  /**
+   * Under this name the SQL is always the same, so that Postgres may keep it prepared. Not for questions whose best plan
+   * hangs on the values.
+   */
+  readonly isConstant?: true;
 }
 
 export type NamedParams = Readonly<Record<string, unknown>>;

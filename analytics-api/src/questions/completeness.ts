@@ -50,5 +50,6 @@ export function askCompleteness(logId: string, projectId: number): PostgresQuest
       from landing, pending, spooled`,
     params: [logId, projectId],
     row,
+    isConstant: true,
   };
 }

@@ -28,5 +28,6 @@ export function askRawEvents(projectId: number, eventIds: readonly string[]): Po
       where project_id = $1 and event_id = any ($2::uuid[]) and event_id between $3::uuid and $4::uuid`,
     params: [projectId, sorted, sorted[0], sorted.at(-1)],
     row,
+    isConstant: true,
   };
 }

@@ -38,10 +38,29 @@ export function findZone(name: string): Zone | undefined {
   } catch {
     return undefined;
   }
-  const zone = createZone(name, (epochMs) => readOffset(format, epochMs));
+  const zone = createZone(
+    name,
+    remember((epochMs) => readOffset(format, epochMs)),
+  );
   if (known.size >= MAX_KNOWN) known.clear();
   known.set(name, zone);
   return zone;
+}
+
+/** Offsets that one zone keeps: those of probing about three years. */
+const MAX_OFFSETS = 2_000;
+
+/** Reading an offset takes microseconds, a range hundreds of them, and the next question has the same range. */
+function remember(offsetAt: (epochMs: number) => number): (epochMs: number) => number {
+  const offsets = new Map<number, number>();
+  return (epochMs) => {
+    const found = offsets.get(epochMs);
+    if (found !== undefined) return found;
+    const offsetMs = offsetAt(epochMs);
+    if (offsets.size >= MAX_OFFSETS) offsets.clear();
+    offsets.set(epochMs, offsetMs);
+    return offsetMs;
+  };
 }
 
 function readOffset(format: Intl.DateTimeFormat, epochMs: number): number {
