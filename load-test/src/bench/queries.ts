@@ -10,7 +10,7 @@ export interface QueriesBenchOptions {
   events?: number;
   /** Default 500,000. */
   users?: number;
-  /** How often one client asks. Default 7. */
+  /** How often one client asks. Default 5. */
   rounds?: number;
   onProgress: (text: string) => void;
   signal: AbortSignal;
@@ -59,7 +59,7 @@ export interface QueriesBenchResult {
 }
 
 const CLIENTS = 8;
-const REQUESTS_OF_A_CLIENT = 3;
+const REQUESTS_OF_A_CLIENT = 2;
 const CACHE_DIR = fileURLToPath(new URL('../../.cache/bench', import.meta.url));
 
 /**
@@ -67,7 +67,7 @@ const CACHE_DIR = fileURLToPath(new URL('../../.cache/bench', import.meta.url));
  * peers, to the same tables in the same run.
  */
 export async function benchQueries(options: QueriesBenchOptions): Promise<QueriesBenchResult> {
-  const { events = 10_000_000, users = 500_000, rounds = 7, onProgress, signal } = options;
+  const { events = 10_000_000, users = 500_000, rounds = 5, onProgress, signal } = options;
   const instance = await openBenchInstance({ events, users, cacheDir: CACHE_DIR, onProgress });
   try {
     const [person] = await selectRows(
