@@ -20,18 +20,20 @@ export type NumberRow = z.infer<typeof numberRow>;
  * one part for each bucket and group; totals are made by merging those, so that a person in several buckets is one person
  * in the total.
  *
+ * @param isOneBucket Without groups: the bucket is the total, so there is no row over all buckets.
  * @param groups `disjoint`: rows over all groups, too. `overlapping`: a row can be in several groups, so there are none.
  */
 export function askNumbers(
   { series, source }: SeriesPlan,
   { statement, sql }: SeriesRows,
   groups: 'none' | 'disjoint' | 'overlapping',
+  { isOneBucket = false }: { isOneBucket?: boolean } = {},
 ): ClickHouseQuestion<NumberRow> {
   const measure = measureSql(series);
   const common = { name: `trends-${series.measure}-${source}`, params: statement.params, row: numberRow };
   if (groups === 'none') {
-    // What adds up needs no second look at the rows for its total; of everything else, sets are made once more.
-    const sets = ADDITIVE.has(series.measure) ? '(slot)' : '(slot), ()';
+    // What adds up, and what is one bucket, needs no second look at the rows for its total.
+    const sets = ADDITIVE.has(series.measure) || isOneBucket ? '(slot)' : '(slot), ()';
     return {
       ...common,
       sql: `

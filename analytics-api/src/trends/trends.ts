@@ -167,8 +167,11 @@ function asker(plan: SeriesPlan, buckets: readonly MarkedBucket[]): Ask {
   return async (grouping, groups) => {
     const trailing = series.measure === 'trailing_users' ? trailingBuckets(plan, buckets) : undefined;
     if (trailing === undefined) {
-      const rows = await scope.ask(askNumbers(plan, seriesRows(plan, buckets, grouping), groups));
-      return collect(rows, ADDITIVE.has(series.measure));
+      const isOneBucket = buckets.length === 1;
+      const rows = await scope.ask(
+        askNumbers(plan, seriesRows(plan, buckets, grouping), groups, { isOneBucket }),
+      );
+      return collect(rows, ADDITIVE.has(series.measure) || isOneBucket);
     }
     const { base, width } = trailing;
     const rows = await scope.ask(
