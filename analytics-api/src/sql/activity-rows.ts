@@ -1,5 +1,5 @@
 import type { Bots, EventSelector, Filter } from '@sluice/contracts';
-import { dayBranches, placeSql, type Placed } from '../time/place-sql.js';
+import { dayPlaceSql, placeSql, type Placed } from '../time/place-sql.js';
 import { eventRows, type PersonlessContext } from './event-rows.js';
 import { botConditions, filterConditions, selectorConditions, type FilterContext } from './filter-sql.js';
 import { withPeople } from './people-sql.js';
@@ -69,21 +69,17 @@ function fromDays(
   // Everyone's first event of all is known by itself: no need to read all days before.
   const asksActors = earlier && table === 'active_days' && bots === 'include';
   const { from, person } = withPeople(statement, `{db:Identifier}.${table}`);
-  const branches = dayBranches(statement, places, { earlier: earlier && !asksActors });
+  const days = dayPlaceSql(statement, places, { earlier: earlier && !asksActors });
   const conditionsOn = (context: FilterContext): string[] => [
     'project_id = {project:UInt32}',
     'actor_hash != 0',
     ...selectorConditions(selector, context, field),
     ...filterConditions(filters, context),
   ];
-  const active = branches
-    .map(
-      ({ place, conditions }) => `
-      select ${person} as person, ${place} as place, events as n
+  const active = `
+      select ${person} as person, ${days.place} as place, events as n
       from ${from}
-      where ${[...conditionsOn({ ...outer, person }), ...botConditions(bots), ...conditions].join('\n        and ')}`,
-    )
-    .join('\n      union all');
+      where ${[...conditionsOn({ ...outer, person }), ...botConditions(bots), ...days.conditions].join('\n        and ')}`;
   if (!asksActors) return active;
   const actors = withPeople(statement, '{db:Identifier}.actors');
   const first = `fromUnixTimestamp64Milli(${statement.bind('Int64', places[0]!.startMs)}, 'UTC')`;

@@ -53,133 +53,64 @@ export function placeSql(statement: Statement, atMs: string, places: readonly Pl
   return `transform(roundDown(${atMs}, ${starts}), ${starts}, ${numbers}, toUInt16(0))`;
 }
 
-/** Rows that one row of a day gives: at most one for each. */
-export interface DayBranch {
+/** How rows of days with masks of quarters fall into places. */
+export interface DayPlaceSql {
   /** Conditions on the row, all of which must hold. */
   conditions: string[];
-  /** The place that the row falls into. */
+  /** The places of the row, each of which gives a row of its own. */
   place: string;
-}
-
-export interface DayPlaceOptions {
-  /** What lies before the first place falls into place 0; else it is left out. */
-  earlier?: boolean;
-  /** What to give in place of the number of a place. */
-  shown?: { type: 'Int64'; of: (place: number) => number };
 }
 
 /**
  * For tables with `day`, `slots_am` and `slots_pm`: a row falls into every place in which it has a quarter. The places follow
- * each other without a gap; all of their bounds must be whole quarters.
+ * each other without a gap; all of their bounds must be whole quarters. What lies in each UTC day is looked up in an array
+ * by the day.
  *
- * Local days begin within days of UTC, so a row can fall into two places, or three. The first branch gives the first place of
- * each row, the second the second place of those that have two, and so on: most rows have one, and joining arrays of places
- * costs more than reading the table again.
+ * @param earlier What lies before the first place falls into place 0; else it is left out.
  */
-export function dayBranches(
+export function dayPlaceSql(
   statement: Statement,
   places: readonly Placed[],
-  options: DayPlaceOptions = {},
-): DayBranch[] {
-  const { earlier = false, shown = { type: 'UInt16', of: (place: number) => place } } = options;
+  { earlier = false }: { earlier?: boolean } = {},
+): DayPlaceSql {
   const fromMs = places[0]!.startMs;
   const firstDay = Math.floor(fromMs / DAY_MS);
   const lastDay = Math.floor((places.at(-1)!.endMs - 1) / DAY_MS);
   const date = (day: number): string => `toDate(${statement.bind('UInt16', day)})`;
-  const inDays = [...(earlier ? [] : [`day >= ${date(firstDay)}`]), `day <= ${date(lastDay)}`];
+  const conditions = [...(earlier ? [] : [`day >= ${date(firstDay)}`]), `day <= ${date(lastDay)}`];
+  const index = `greatest(toInt32(toUInt16(day)) - ${statement.bind('Int32', firstDay - 1)}, 1)`;
+  const ofEarlier = (nothing: string, found: string): string =>
+    earlier ? `if(day < ${date(firstDay)}, ${nothing}, ${found})` : found;
+
+  if (places.every(({ startMs, endMs }) => startMs % DAY_MS === 0 && endMs % DAY_MS === 0)) {
+    const ofDay = places.flatMap(({ startMs, endMs, place }) =>
+      new Array<number>((endMs - startMs) / DAY_MS).fill(place),
+    );
+    return {
+      conditions,
+      place: ofEarlier('toUInt16(0)', `${statement.bind('Array(UInt16)', ofDay)}[${index}]`),
+    };
+  }
   const spans = spansOfDays(
     earlier ? [{ startMs: firstDay * DAY_MS, endMs: fromMs, place: 0 }, ...places] : places,
     firstDay,
     lastDay,
   );
-  const index = `greatest(toInt32(toUInt16(day)) - ${statement.bind('Int32', firstDay - 1)}, 1)`;
-  const lookUp = (type: string, values: readonly number[]): string =>
-    `${statement.bind(`Array(${type})`, values)}[${index}]`;
-  const most = Math.max(...spans.map(({ length }) => length));
-  const nth = Array.from({ length: most }, (_span, at) => {
-    const mask = (half: 'am' | 'pm'): string =>
-      byRuns(
-        spans.map((ofDay) => ofDay[at]?.[half] ?? 0),
-        { statement, firstDay, lookUp },
-      );
-    return {
-      place: lookUp(
-        shown.type,
-        spans.map((ofDay) => shown.of(ofDay[at]?.place ?? 0)),
+  const [numbers, am, pm] = [
+    statement.bind(
+      'Array(Array(UInt16))',
+      spans.map((ofDay) => ofDay.map(({ place }) => place)),
+    ),
+    ...(['am', 'pm'] as const).map((half) =>
+      statement.bind(
+        'Array(Array(UInt64))',
+        spans.map((ofDay) => ofDay.map((span) => span[half])),
       ),
-      hit: `(bitAnd(slots_am, ${mask('am')}) != 0 or bitAnd(slots_pm, ${mask('pm')}) != 0)`,
-    };
-  });
-  const isEarlier = `day < ${date(firstDay)}`;
-  const first = nth.length === 1 ? nth[0]!.place : `multiIf(${chain(nth)})`;
-  const isWhole = most === 1 && spans.every((ofDay) => isWholeDay(ofDay[0]));
-  const anyHit = nth.map(({ hit }) => hit).join(' or ');
-  const branches: DayBranch[] = [
-    {
-      conditions: [...inDays, ...(isWhole ? [] : [`(${earlier ? `${isEarlier} or ` : ''}${anyHit})`])],
-      place: earlier ? `if(${isEarlier}, ${zeroOf(shown)}, ${first})` : first,
-    },
-  ];
-  for (let count = 2; count <= most; count += 1) {
-    // The last of `count` hits, where there are as many.
-    const options = nth.slice(count - 1).map(({ hit, place }, offset) => ({
-      hit: `(${nth
-        .slice(0, count - 1 + offset)
-        .map((one) => `toUInt8${one.hit}`)
-        .join(' + ')} = ${count - 1} and ${hit})`,
-      place,
-    }));
-    branches.push({
-      conditions: [
-        `day >= ${date(firstDay)}`,
-        `day <= ${date(lastDay)}`,
-        `(${options.map(({ hit }) => hit).join(' or ')})`,
-      ],
-      place: options.length === 1 ? options[0]!.place : `multiIf(${chain(options)})`,
-    });
-  }
-  return branches;
-}
-
-function chain(options: readonly { hit: string; place: string }[]): string {
-  return options
-    .map(({ hit, place }, at) => (at === options.length - 1 ? place : `${hit}, ${place}`))
-    .join(', ');
-}
-
-function zeroOf({
-  type,
-  of,
-}: NonNullable<DayPlaceOptions['shown']> | { type: 'UInt16'; of: (p: number) => number }): string {
-  return `to${type}(${of(0)})`;
-}
-
-const ALL_QUARTERS = 2 ** NOON - 1;
-
-function isWholeDay(span: Span | undefined): boolean {
-  return span?.am === ALL_QUARTERS && span.pm === ALL_QUARTERS;
-}
-
-/** So many different stretches at most are told apart by comparing days; of more, each day is looked up. */
-const MAX_RUNS = 6;
-
-/** A mask for each day, by stretches of days with the same one: few, but for the ends of the range and changes of clocks. */
-function byRuns(
-  masks: readonly number[],
-  {
-    statement,
-    firstDay,
-    lookUp,
-  }: { statement: Statement; firstDay: number; lookUp: (type: string, values: readonly number[]) => string },
-): string {
-  const ends = masks.flatMap((mask, at) => (at + 1 === masks.length || masks[at + 1] !== mask ? [at] : []));
-  if (ends.length > MAX_RUNS) return lookUp('UInt64', masks);
-  const value = (at: number): string => statement.bind('UInt64', masks[at]);
-  if (ends.length === 1) return value(0);
-  const runs = ends
-    .slice(0, -1)
-    .map((at) => `day <= toDate(${statement.bind('UInt16', firstDay + at)}), ${value(at)}`);
-  return `multiIf(${runs.join(', ')}, ${value(masks.length - 1)})`;
+    ),
+  ] as [string, string, string];
+  const hit = `arrayFilter((p, a, b) -> bitAnd(slots_am, a) != 0 or bitAnd(slots_pm, b) != 0,
+        ${numbers}[${index}], ${am}[${index}], ${pm}[${index}])`;
+  return { conditions, place: `arrayJoin(${ofEarlier('[toUInt16(0)]', hit)})` };
 }
 
 interface Span {

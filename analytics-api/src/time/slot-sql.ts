@@ -1,6 +1,6 @@
 import type { Statement } from '../sql/statement.js';
 import type { CalendarBucket } from './buckets.js';
-import { dayBranches, numbered, type DayBranch } from './place-sql.js';
+import { dayPlaceSql, numbered } from './place-sql.js';
 
 /**
  * The start (milliseconds) of the bucket that an instant (an expression, milliseconds) lies in. The instant must lie in the
@@ -27,12 +27,13 @@ function startsOf(buckets: readonly CalendarBucket[]): number[] {
 }
 
 /**
- * For tables with `day`, `slots_am` and `slots_pm`: a row falls into every bucket in which it has a quarter, named by its start
- * (milliseconds). All bounds of buckets must be whole quarters.
+ * For tables with `day`, `slots_am` and `slots_pm`: a row falls into every bucket in which it has a quarter, and gives a row
+ * for each. All bounds of buckets must be whole quarters.
  */
-export function daySlotBranches(statement: Statement, buckets: readonly CalendarBucket[]): DayBranch[] {
-  const starts = startsOf(buckets);
-  return dayBranches(statement, numbered(buckets, 0), {
-    shown: { type: 'Int64', of: (place) => starts[place]! },
-  });
+export function daySlotSql(
+  statement: Statement,
+  buckets: readonly CalendarBucket[],
+): { conditions: string[]; slot: string } {
+  const { conditions, place } = dayPlaceSql(statement, numbered(buckets, 1));
+  return { conditions, slot: `${statement.bind('Array(Int64)', startsOf(buckets))}[${place}]` };
 }

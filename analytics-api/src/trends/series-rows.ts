@@ -11,7 +11,7 @@ import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, keptKey, OTHER_KEY } f
 import { withPeople } from '../sql/people-sql.js';
 import { timeCondition, type Statement } from '../sql/statement.js';
 import type { CalendarBucket } from '../time/buckets.js';
-import { daySlotBranches, slotSql } from '../time/slot-sql.js';
+import { daySlotSql, slotSql } from '../time/slot-sql.js';
 import { measuredNumber, OF_PEOPLE } from './measures.js';
 import type { TrendsSource } from './plan.js';
 
@@ -120,16 +120,12 @@ function fromDays(
   const { from, person } = withPeople(statement, `{db:Identifier}.${plan.source}`);
   const context: FilterContext = { ...outer, person };
   const { key, joins, conditions } = groupOf(plan, context, grouping);
-  const common = [...rollupConditions(plan, context), 'actor_hash != 0', ...conditions];
-  return daySlotBranches(statement, buckets)
-    .map((branch) =>
-      select(
-        [`${branch.place} as slot`, `${key} as grp`, 'events as n', `${person} as person`],
-        `${from} ${joins}`,
-        [...common, ...branch.conditions],
-      ),
-    )
-    .join('\n      union all');
+  const days = daySlotSql(statement, buckets);
+  return select(
+    [`${days.slot} as slot`, `${key} as grp`, 'events as n', `${person} as person`],
+    `${from} ${joins}`,
+    [...rollupConditions(plan, context), 'actor_hash != 0', ...days.conditions, ...conditions],
+  );
 }
 
 function rollupConditions({ series, query, index }: SeriesPlan, context: FilterContext): string[] {
