@@ -7,5 +7,6 @@ export * from './embedded/directory-lock.js';
 export * from './embedded/embedded-postgres.js';
 export * from './migrations/migrate-clickhouse.js';
 export * from './migrations/migrate-postgres.js';
+export { ROLLUPS_LOCK } from './migrations/migration-lock.js';
 export * from './postgres/connection.js';
 export * from './postgres/event-partitions.js';

@@ -1,16 +1,19 @@
+import { ROLLUPS_LOCK } from '@sluice/warehouse';
+
 /**
  * Advisory locks of the pipeline. Two numbers each: what is locked, and which one.
  *
  * - PROFILES, by project: shared by every landing that writes profiles, exclusive for one that changes identities, so that
  *   no profile is written under an id that is being merged away.
- * - ROLLUPS, 0: shared by every rollup of a batch, exclusive while a rebuild swaps generations.
+ * - ROLLUPS, 0: shared by every rollup of a batch, exclusive while a rebuild swaps generations, and
+ *   while a migration changes the tables.
  * - UPKEEP, 0: one upkeep at a time.
  * - REBUILD, 0: one rebuild at a time.
  * - JOB, by job: one runner works on it.
  */
 export const LOCKS = {
   PROFILES: 0x51_c0_01,
-  ROLLUPS: 0x51_c0_02,
+  ROLLUPS: ROLLUPS_LOCK,
   UPKEEP: 0x51_c0_03,
   REBUILD: 0x51_c0_04,
   JOB: 0x51_c0_05,

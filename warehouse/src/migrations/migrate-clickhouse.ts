@@ -3,7 +3,7 @@ import type { ClickHouse } from '../clickhouse/connection.js';
 import { liveGeneration } from '../clickhouse/generations.js';
 import { readMigrations, type Migration } from './migration-files.js';
 import { checkApplied } from './migrate-postgres.js';
-import { withMigrationLock } from './migration-lock.js';
+import { ROLLUPS_LOCK, withMigrationLock } from './migration-lock.js';
 import { splitStatements } from './split-statements.js';
 
 /**
@@ -15,6 +15,9 @@ export async function migrateClickHouse(
   pool: pg.Pool,
 ): Promise<{ generation: number }> {
   return withMigrationLock(pool, async (client) => {
+    // A migration may fill a table from the events: one that is rolled up meanwhile would be in it twice, or not at all. The
+    // lock ends with the connection, as that of the migration does.
+    await client.query('select pg_advisory_lock($1, 0)', [ROLLUPS_LOCK]);
     const generation = (await liveGeneration(client)) ?? 1;
     await createGeneration(clickhouse, generation);
     await client.query(
