@@ -36,6 +36,8 @@ interface Project {
 /** Attempts at once. */
 const AT_ONCE = 6;
 const SHOWN_FAILURES = 50;
+/** How often one request is sent again while the server is busy. */
+const MAX_AGAIN = 50;
 
 /**
  * Makes two projects and tries, with the keys of one, to reach what the other has, and the SQL behind the answers: through
@@ -234,11 +236,12 @@ interface Sent {
 
 /** Asks again while the server is busy with the same thing: that is neither a refusal nor an answer. */
 async function send(options: IsolationOptions, sent: Sent): Promise<Answer> {
-  for (;;) {
-    const answer = await sendOnce(options, sent);
-    if (answer.status !== 503) return answer;
+  let answer = await sendOnce(options, sent);
+  for (let again = 0; answer.status === 503 && again < MAX_AGAIN; again += 1) {
     options.signal.throwIfAborted();
+    answer = await sendOnce(options, sent);
   }
+  return answer;
 }
 
 async function sendOnce(
