@@ -46,7 +46,7 @@ export function askPeoplePage(
 
 export function readPeopleCursor(cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString('latin1');
-  if (/^\d{1,20}$/.test(text)) return text;
+  if (/^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n) return text;
   throw new SluiceError('invalid_query', {
     message: 'This is no cursor of a page before.',
     field: '/cursor',
