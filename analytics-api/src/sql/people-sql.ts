@@ -9,7 +9,7 @@ export interface PeopleSource {
 
 /**
  * A table (or a subquery) whose rows have an actor, with the person that the actor belongs to by now. Ids are compared by 64
- * bits of SipHash: that two of n people fall together has a chance of n² / 2^65, one in 7 million for a million people.
+ * bits of SipHash: that two of n people fall together has a chance of n² / 2^65, one in 37 million for a million people.
  *
  * @param actorHash Expression for the hash of the actor's id. Default: the column `actor_hash`.
  */
