@@ -74,9 +74,9 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
     );
   }
 
-  /** What the pipeline notes with a batch that is done. */
-  async function noteRolledUp(projectId: number, events: number, client: Pick<PoolClient, 'query'> = pool) {
-    await client.query(
+  /** What the pipeline notes with a batch that is done: never before it is queryable. */
+  async function noteRolledUp(projectId: number, events: number): Promise<void> {
+    await pool.query(
       `insert into rolled_up (project_id, events) values ($1, $2)
        on conflict (project_id) do update set events = rolled_up.events + excluded.events`,
       [projectId, events],
@@ -100,11 +100,10 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
         toOffset,
         rows.length,
         JSON.stringify({ [projectId]: rows.length }),
-        options.pending === true ? 'pending' : 'done',
+        'pending',
         new Date(Math.min(...rows.map((row) => row.receivedMs))),
       ],
     );
-    if (options.pending !== true) await noteRolledUp(projectId, rows.length, client);
     const batchId = batch.rows[0]!.batch_id;
     await client.query(
       `insert into events (project_id, event_id, batch_id, batch_seq, received_at, "timestamp", type, event, message_id,
@@ -146,7 +145,11 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
     } finally {
       client.release();
     }
-    if (options.pending !== true) await rollUp(projectId, batchId, rows);
+    if (options.pending !== true) {
+      await rollUp(projectId, batchId, rows);
+      await pool.query(`update batches set state = 'done', done_at = now() where batch_id = $1`, [batchId]);
+      await noteRolledUp(projectId, rows.length);
+    }
     return { eventIds: rows.map((row) => row.stored.event_id), batchId };
   }
 
