@@ -1,0 +1,11 @@
+export {
+  BUCKET_MS,
+  type Direction,
+  type Judgement,
+  type MonitorOptions,
+  type Point,
+  type SeriesMonitor,
+  type Transition,
+  type Verdict,
+  type WatchInterval,
+} from './monitor.js';

@@ -1,0 +1,1 @@
+export type { Forecast, ForecastOptions, ForecastPoint } from './forecast.js';
