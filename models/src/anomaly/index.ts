@@ -9,3 +9,4 @@ export {
   type Verdict,
   type WatchInterval,
 } from './monitor.js';
+export { createEnsembleDetector, type EnsembleDetector, type EnsembleOptions } from './ensemble/index.js';
