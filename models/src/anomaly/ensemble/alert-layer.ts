@@ -18,7 +18,8 @@ const REST_SHARE = 0.1;
 const RAISE = 0.07;
 const RAISE_HALF_LIFE_POINTS = 1_000;
 const REMEMBERED = 64;
-const SAME_TIME_DAY_SHARE = 20 / 1_440;
+/** Twenty minutes, and a bit for rounding. */
+const SAME_TIME_DAY_SHARE = 20.01 / 1_440;
 const OTHER_DAY_MS = 12 * 3_600_000;
 const STRONGER = 1.2;
 

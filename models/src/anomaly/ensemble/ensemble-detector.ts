@@ -35,6 +35,8 @@ export interface EnsembleDetector {
 const NAME = 'ensemble';
 const VERSION = 1;
 const MONTH_MS = 30 * 86_400_000;
+/** Values beyond it are taken for it: their squares must be numbers. */
+const LARGEST_VALUE = 1e100;
 const DEFAULT_INTERVAL_MS = 300_000;
 const DEFAULT_FALSE_ALERTS_PER_MONTH = 14;
 
@@ -75,11 +77,12 @@ export function createEnsembleDetector(options: EnsembleOptions = {}, saved?: Ui
         lower: ahead?.lower ?? null,
         upper: ahead?.upper ?? null,
       };
-      if (value === null || !Number.isFinite(value)) {
+      if (value === null || Number.isNaN(value)) {
         return { ...expectation, tailProbability: 1, direction: null, isAnomalous: false, alert: false };
       }
-      const unusual = score.step({ value, dayShare });
-      band.learn(value, dayShare);
+      const measured = Math.max(-LARGEST_VALUE, Math.min(LARGEST_VALUE, value));
+      const unusual = score.step({ value: measured, dayShare });
+      band.learn(measured, dayShare);
       return {
         ...expectation,
         tailProbability: tailProbabilityOf(unusual),

@@ -11,8 +11,8 @@ const NEAREST = 5;
  * spreads (Burnaev and Ishimtsev, "Conformalized density- and distance-based anomaly detection in time-series data", 2016).
  */
 export function createNeighboursSignal(state: StateMemory, length: number, memory: number): Signal {
-  const [SEEN, KEPT] = [0, 1];
-  const own = state.doubles(2);
+  const [SEEN, KEPT, FIRST] = [0, 1, 2];
+  const own = state.doubles(3);
   const values = state.doubles(length);
   const shapes = state.singles(REMEMBERED * length);
   const long = createFadingMean(state, memory);
@@ -41,7 +41,9 @@ export function createNeighboursSignal(state: StateMemory, length: number, memor
 
   return {
     step({ value }) {
-      values[own[SEEN]! % length] = value;
+      // Shapes are kept in single precision: what all values have in common would take their digits.
+      if (own[SEEN] === 0) own[FIRST] = value;
+      values[own[SEEN]! % length] = value - own[FIRST]!;
       own[SEEN]! += 1;
       long.add(value);
       const seen = own[SEEN]!;
