@@ -15,7 +15,13 @@ import { cutIntoBuckets, isClockInterval, type CalendarBucket } from '../time/bu
 import { bucketAnswers, markedBuckets, type MarkedBucket } from '../time/marked-buckets.js';
 import { periodFrom, previousPeriod } from '../time/previous-period.js';
 import { localDate, resolveRange, type TimeRange } from '../time/range.js';
-import { askLargestGroups, askNumbers, askTrailingChanges } from './ask-numbers.js';
+import {
+  askLargestGroups,
+  askNumbers,
+  askNumbersTogether,
+  askRankedGroups,
+  askTrailingChanges,
+} from './ask-numbers.js';
 import { addUp, collect, collectTrailing, fill, type FoundSeries, type Values } from './fill.js';
 import { readFormula, type Formula } from './formula.js';
 import { ADDITIVE, COUNTING, DEFINITIONS } from './measures.js';
@@ -37,8 +43,9 @@ export const trends: QuestionKind<'trends'> = {
     );
 
     const series: TrendsSeriesAnswer[] = [];
-    for (const index of query.series.keys()) {
-      series.push(await answerSeries(query, index, { scope, buckets, previousBuckets }));
+    for (const indexes of askedTogether(query)) {
+      const answers = await answerSeries(query, indexes, { scope, buckets, previousBuckets });
+      for (const [place, index] of indexes.entries()) series[index] = answers[place]!;
     }
     return {
       kind: 'trends',
@@ -80,18 +87,51 @@ function previousRange(query: TrendsQuery, { range, zone, nowMs }: QueryScope): 
   }
 }
 
+/** The places of the series, those together that one pass over the rows can answer: what is measured of one property of the same events. */
+function askedTogether(query: TrendsQuery): number[][] {
+  const together = new Map<string, number[]>();
+  for (const [index, { event, type, filters, property, measure }] of query.series.entries()) {
+    const canShare = property !== undefined && !ADDITIVE.has(measure) && query.breakdown === undefined;
+    const rows = JSON.stringify(canShare ? [event, type, filters, property] : index);
+    together.set(rows, [...(together.get(rows) ?? []), index]);
+  }
+  return [...together.values()];
+}
+
+/** Series of the same rows. */
 async function answerSeries(
   query: TrendsQuery,
-  index: number,
-  periods: Periods,
-): Promise<TrendsSeriesAnswer> {
-  const series = query.series[index]!;
-  const { scope, buckets, previousBuckets } = periods;
-  const source = chooseSource(series, query, [...buckets, ...(previousBuckets ?? [])]);
-  const plan: SeriesPlan = { scope, query, series, index, source };
-  const { found, keys } = await findNumbers(plan, buckets, undefined);
-  const before =
-    previousBuckets === undefined ? undefined : (await findNumbers(plan, previousBuckets, keys)).found;
+  indexes: readonly number[],
+  { scope, buckets, previousBuckets }: Periods,
+): Promise<TrendsSeriesAnswer[]> {
+  const plans = indexes.map((index): SeriesPlan => {
+    const series = query.series[index]!;
+    const source = chooseSource(series, query, [...buckets, ...(previousBuckets ?? [])]);
+    return { scope, query, series, index, source };
+  });
+  const [plan] = plans;
+  if (plans.length === 1) {
+    const now = await findNumbers(plan!, buckets, undefined);
+    const before =
+      previousBuckets === undefined ? undefined : await findNumbers(plan!, previousBuckets, now.keys);
+    return [answerOf(plan!, { buckets, previousBuckets, ...now, before: before?.found })];
+  }
+  const now = await findTogether(plans, buckets);
+  const before = previousBuckets === undefined ? undefined : await findTogether(plans, previousBuckets);
+  return plans.map((one, place) =>
+    answerOf(one, { buckets, previousBuckets, found: now[place]!, keys: [], before: before?.[place] }),
+  );
+}
+
+function answerOf(
+  { query, series, index, source }: SeriesPlan,
+  numbers: Omit<Periods, 'scope'> & {
+    found: FoundSeries;
+    keys: readonly string[];
+    before: FoundSeries | undefined;
+  },
+): TrendsSeriesAnswer {
+  const { buckets, previousBuckets, found, keys, before } = numbers;
   const isCounting = COUNTING.has(series.measure);
   const valuesOf = (pick: (found: FoundSeries) => ReturnType<FoundSeries['groups']['get']>) => ({
     ...fill(pick(found), buckets, isCounting),
@@ -143,18 +183,32 @@ async function findNumbers(
       keys: breakdown.cohorts.map((value) => groupKeyOf({ kind: 'value', value })),
     };
   }
+  if (known === undefined && buckets.length === 1 && plan.series.measure !== 'trailing_users') {
+    return overOneBucket(plan, buckets[0]!, breakdown.limit);
+  }
   if (breakdown.column !== undefined && FEW_VALUES.has(breakdown.column) && isOwnRank(plan)) {
     return allAtOnce(plan, ask, known, breakdown.limit);
   }
-  if (known === undefined && buckets.length === 1 && plan.series.measure !== 'trailing_users') {
-    return overOneBucket(plan, buckets, ask, breakdown.limit);
-  }
   const kept =
-    known?.filter((key) => key !== OTHER_KEY) ??
-    (await largestGroups(plan, buckets, breakdown.limit)).map(({ grp }) => grp);
+    known?.filter((key) => key !== OTHER_KEY) ?? (await largestGroups(plan, buckets, breakdown.limit));
   const found = await ask({ kept }, 'disjoint');
   const hasOther = known?.includes(OTHER_KEY) ?? found.groups.has(OTHER_KEY);
   return { found, keys: hasOther ? [...kept, OTHER_KEY] : kept };
+}
+
+/** The numbers of several series that measure one property of the same events, without groups. */
+async function findTogether(
+  plans: readonly SeriesPlan[],
+  buckets: readonly MarkedBucket[],
+): Promise<FoundSeries[]> {
+  const plan = plans[0]!;
+  const rows = await plan.scope.ask(askNumbersTogether(plans, seriesRows(plan, buckets, 'none')));
+  return plans.map((_plan, place) =>
+    collect(
+      rows.map(({ values, ...row }) => ({ ...row, grp: '', over_all_groups: 1, value: values[place]! })),
+      false,
+    ),
+  );
 }
 
 type Ask = (
@@ -204,30 +258,17 @@ function isOwnRank({ series }: SeriesPlan): boolean {
   return series.measure !== 'trailing_users' && COUNTING.has(series.measure);
 }
 
-/** Over one bucket, the largest groups come with their numbers; what is left is all together, and the rest. */
+/** One pass for the largest groups, what is left, and all together. */
 async function overOneBucket(
   plan: SeriesPlan,
-  buckets: readonly MarkedBucket[],
-  ask: Ask,
+  bucket: MarkedBucket,
   limit: number,
 ): Promise<{ found: FoundSeries; keys: readonly string[] }> {
-  const largest = await largestGroups(plan, buckets, limit + 1);
-  const kept = largest.slice(0, limit);
-  const groups = new Map(
-    kept.map(({ grp, value }) => {
-      const slots = new Map(value === null ? [] : [[buckets[0]!.startMs, value] as const]);
-      return [grp, { total: value ?? undefined, slots }] as const;
-    }),
-  );
-  const keys = kept.map(({ grp }) => grp);
-  if (largest.length <= limit) {
-    const { overall } = await ask('none', 'none');
-    return { found: { overall, groups }, keys };
-  }
-  const { overall, groups: parts } = await ask({ split: keys }, 'disjoint');
-  const other = parts.get(OTHER_KEY);
-  if (other !== undefined) groups.set(OTHER_KEY, other);
-  return { found: { overall, groups }, keys: [...keys, OTHER_KEY] };
+  const rows = seriesRows(plan, [bucket], 'all');
+  const { startMs } = bucket;
+  const found = collect(await plan.scope.ask(askRankedGroups(plan, rows, { limit, startMs })), true);
+  // Rows come in the order of the groups.
+  return { found, keys: [...found.groups.keys()] };
 }
 
 /** One pass for all groups; what lies beyond the limit is added up, or where it cannot be, asked for by itself. */
@@ -257,9 +298,10 @@ async function largestGroups(
   plan: SeriesPlan,
   buckets: readonly MarkedBucket[],
   limit: number,
-): Promise<{ grp: string; value: number | null }[]> {
+): Promise<string[]> {
   const base = plan.series.measure === 'trailing_users' ? trailingBuckets(plan, buckets)?.base : undefined;
-  return plan.scope.ask(askLargestGroups(plan, seriesRows(plan, base ?? buckets, 'all'), limit));
+  const rows = seriesRows(plan, base ?? buckets, 'all');
+  return (await plan.scope.ask(askLargestGroups(plan, rows, limit))).map(({ grp }) => grp);
 }
 
 /**
@@ -397,10 +439,10 @@ async function peopleBehind(
     const { sql, statement } = seriesRows(plan, window, { rest: keys.filter((one) => one !== OTHER_KEY) });
     return { sql: `select person from (${sql}) group by person`, params: statement.params };
   }
-  const { sql, statement } = seriesRows(plan, window, 'all');
+  const { sql, statement, keyOf } = seriesRows(plan, window, 'all');
   const bound = statement.bind('String', key);
   return {
-    sql: `select person from (${sql}) where grp = ${bound} group by person`,
+    sql: `select person from (${sql}) where ${keyOf('group_value')} = ${bound} group by person`,
     params: statement.params,
   };
 }
