@@ -21,9 +21,9 @@ export interface CarriedGroups {
   /** Columns of a person beside `unsorted`, the positions of their events: nothing, or with a comma before them. */
   beside: string;
   /** The group of the event at a position (0: of none). */
-  groupAt(position: string): string;
+  groupAt: (position: string) => string;
   /** Whether a group is one of a value. */
-  isNamed(group: string): string;
+  isNamed: (group: string) => string;
   /** The group of what has no value. */
   none: string;
   /** The key of a group. */
