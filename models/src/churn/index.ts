@@ -35,3 +35,4 @@ export type { Fit, GeometricDropoutParameters, Purchases } from './geometric-dro
 export { bgNbd } from './bg-nbd.js';
 export { mbgNbd } from './mbg-nbd.js';
 export type { GammaGammaParameters } from './gamma-gamma.js';
+export { paretoNbd, type ParetoNbdParameters } from './pareto-nbd.js';

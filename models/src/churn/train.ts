@@ -1,7 +1,18 @@
-import { CHURN_MODEL_VERSION, type ChurnModel, type HorizonModel } from './churn-model.js';
+import { chooseTest, chooseWindows, type ChosenWindow } from './choose-windows.js';
+import { CHURN_MODEL_VERSION, type BackTest, type ChurnModel, type HorizonModel } from './churn-model.js';
+import { CHURN_FEATURES, purchasesOf } from './features.js';
 import { fitGammaGamma } from './gamma-gamma.js';
+import type { Fit, GeometricDropoutParameters } from './geometric-dropout.js';
 import { emptyHistory } from './history.js';
+import {
+  countWindow,
+  learnHorizon,
+  predictActive,
+  type LabelledWindow,
+  type LearnedHorizon,
+} from './learn-horizon.js';
 import { mbgNbd } from './mbg-nbd.js';
+import { calibrationTable, measure } from './measures.js';
 import { CHURN_HORIZONS } from './plan-cutoffs.js';
 import { createPurchaseRows, type PurchaseRows } from './purchase-rows.js';
 import type { Snapshot } from './snapshot.js';
@@ -26,17 +37,26 @@ export type TrainingOutcome =
   /** Fewer than 100 people, or fewer than 10 who ever came back. */
   | { kind: 'too_little_history'; people: number; returned: number };
 
+/**
+ * A model of churn from what is known now and was known at past cutoffs. MBG/NBD serves a horizon until past windows tell
+ * enough; then the logistic regression does, if it foretold the most recent window better than recency alone would have. The
+ * test learns only from windows that had ended by the cutoff of the window it is tested on.
+ */
 export function trainChurnModel(input: TrainingInput): TrainingOutcome {
-  const { current, horizons = CHURN_HORIZONS, share = 1 } = input;
+  const { current, past, horizons = CHURN_HORIZONS, share = 1 } = input;
   const rows = purchaseRowsOf(current);
   let returned = 0;
+  let longest = 0;
   for (let row = 0; row < rows.length; row += 1) {
     if (rows.levels[rows.level[row]!]! > 0) returned += rows.count[row]!;
+    longest = Math.max(longest, rows.age[row]!);
   }
   if (current.people < MIN_PEOPLE || returned < MIN_RETURNED) {
     return { kind: 'too_little_history', people: current.people, returned };
   }
   const fit = mbgNbd.fit(rows);
+  const firstDay = current.cutoffDay - longest;
+  const knownThen = rememberFits();
   return {
     kind: 'trained',
     model: {
@@ -47,16 +67,118 @@ export function trainChurnModel(input: TrainingInput): TrainingOutcome {
       mbgNbd: { ...fit.parameters, logLikelihood: fit.logLikelihood },
       typical: typicalOf(rows),
       spending: fitGammaGamma(current),
-      horizons: horizons.map((horizonDays): HorizonModel => ({
-        horizonDays,
-        method: 'mbg-nbd',
-        reason: 'no_labelled_past',
-        trainingWindows: [],
-        logistic: null,
-        calibration: { kind: 'none' },
-        backTest: null,
-      })),
+      horizons: horizons.map((horizonDays) =>
+        trainHorizon(horizonDays, past, firstDay, current.cutoffDay, knownThen),
+      ),
     },
+  };
+}
+
+type KnownThen = (snapshot: Snapshot) => GeometricDropoutParameters;
+
+function trainHorizon(
+  horizonDays: number,
+  past: readonly Snapshot[],
+  firstDay: number,
+  lastDay: number,
+  knownThen: KnownThen,
+): HorizonModel {
+  const label = (chosen: ChosenWindow): LabelledWindow => ({
+    ...chosen,
+    mbgNbd: knownThen(chosen.snapshot),
+  });
+  const windows = chooseWindows(past, firstDay, lastDay, horizonDays).map(label);
+  const learned = learnBoth(windows, horizonDays);
+  if (learned === null) {
+    return {
+      horizonDays,
+      method: 'mbg-nbd',
+      reason: 'no_labelled_past',
+      trainingWindows: [],
+      logistic: null,
+      calibration: { kind: 'none' },
+      backTest: null,
+    };
+  }
+  const test = chooseTest(past, firstDay, lastDay, horizonDays);
+  const backTest = test === null ? null : testOn(label(test), past, firstDay, label);
+  const isBetter = backTest === null || beatsBaseline(backTest);
+  const served = isBetter ? learned.model : learned.baseline;
+  return {
+    horizonDays,
+    method: served.method,
+    reason: backTest === null ? 'not_tested' : isBetter ? 'beats_baseline' : 'baseline_not_beaten',
+    trainingWindows: windows.map(countWindow),
+    logistic: served.logistic,
+    calibration: served.calibration,
+    backTest,
+  };
+}
+
+/** The model and the baseline, from the same windows. Isotonic calibration only of the very horizon: it does not extend. */
+function learnBoth(
+  windows: readonly LabelledWindow[],
+  horizonDays: number,
+): { model: LearnedHorizon; baseline: LearnedHorizon } | null {
+  if (windows.length === 0) return null;
+  const isWhole = windows.every((window) => window.horizonDays === horizonDays);
+  const model = learnHorizon(windows, 'logistic', isWhole);
+  const baseline = learnHorizon(windows, 'recency', isWhole);
+  return model === null || baseline === null ? null : { model, baseline };
+}
+
+/** Null: too little had ended by then to learn from. */
+function testOn(
+  test: LabelledWindow,
+  past: readonly Snapshot[],
+  firstDay: number,
+  label: (chosen: ChosenWindow) => LabelledWindow,
+): BackTest | null {
+  const { snapshot, horizonDays } = test;
+  const windows = chooseWindows(past, firstDay, snapshot.cutoffDay, horizonDays).map(label);
+  const learned = learnBoth(windows, horizonDays);
+  if (learned === null) return null;
+
+  const history = emptyHistory();
+  const purchases = { repeats: 0, lastAt: 0, age: 0 };
+  const features = new Float64Array(CHURN_FEATURES.length);
+  const inactive = new Uint8Array(snapshot.people);
+  const byModel = new Float64Array(snapshot.people);
+  const byRecency = new Float64Array(snapshot.people);
+  const byMbgNbd = new Float64Array(snapshot.people);
+  for (let row = 0; row < snapshot.people; row += 1) {
+    snapshot.read(row, history);
+    inactive[row] = snapshot.nextActiveIn(row) <= horizonDays ? 0 : 1;
+    byModel[row] = 1 - predictActive(learned.model, history, horizonDays, test.mbgNbd, features);
+    byRecency[row] = 1 - predictActive(learned.baseline, history, horizonDays, test.mbgNbd, features);
+    byMbgNbd[row] = 1 - mbgNbd.probabilityActive(test.mbgNbd, purchasesOf(history, purchases), horizonDays);
+  }
+  return {
+    cutoffDay: snapshot.cutoffDay,
+    horizonDays,
+    people: snapshot.people,
+    inactive: inactive.reduce((sum, one) => sum + one, 0),
+    model: measure(byModel, inactive),
+    recency: measure(byRecency, inactive),
+    mbgNbd: measure(byMbgNbd, inactive),
+    calibrationTable: calibrationTable(byModel, inactive),
+  };
+}
+
+/** Better probabilities, and no worse an order. */
+function beatsBaseline({ model, recency }: BackTest): boolean {
+  return model.logLoss < recency.logLoss && (model.auc ?? 0.5) >= (recency.auc ?? 0.5);
+}
+
+function rememberFits(): KnownThen {
+  const fits = new Map<Snapshot, Fit<GeometricDropoutParameters>>();
+  return (snapshot) => {
+    let fit = fits.get(snapshot);
+    if (fit === undefined) {
+      fit = mbgNbd.fit(purchaseRowsOf(snapshot));
+      fits.set(snapshot, fit);
+    }
+    return fit.parameters;
   };
 }
 
