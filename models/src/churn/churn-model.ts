@@ -13,9 +13,9 @@ export type ChurnMethod = 'mbg-nbd' | 'logistic' | 'recency';
 
 /**
  * Why a method serves. `no_labelled_past`: no window of the past is long enough or has enough people.
- * `beats_baseline`: it foretold the most recent observed window better than recency alone.
- * `baseline_not_beaten`: it did not, so the calibrated baseline serves. `not_tested`: there are windows to learn from, but none
- * left to test on.
+ * `beats_baseline`: it foretold the most recent observed window better than recency alone (lower log loss, and an area under the
+ * curve that is no lower but by chance). `baseline_not_beaten`: it did not, so the calibrated baseline serves; or MBG/NBD, where
+ * no window was as long as the horizon. `not_tested`: there are windows to learn from, but none left to test on.
  */
 export type MethodReason = 'no_labelled_past' | 'beats_baseline' | 'baseline_not_beaten' | 'not_tested';
 

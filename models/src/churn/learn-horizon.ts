@@ -22,7 +22,7 @@ export interface LearnedHorizon {
 
 const FOLDS = 5;
 /** Rows of one regression, at most; more add nothing to ten weights. */
-const MAX_ROWS = 120_000;
+const MAX_ROWS = 100_000;
 /** As many certain cases as hold each standardised weight where MBG/NBD, or nothing, would have it. */
 const RIDGE = 30;
 /** People of each kind below which nothing is learned. */
@@ -54,9 +54,10 @@ export function learnHorizon(
   let active = 0;
   for (const happened of rows.happened) active += happened;
   if (Math.min(active, rows.length - active) < MIN_OF_A_KIND) return null;
+  const whole = fit(rows, () => true, windows.length);
   const predicted = new Float64Array(rows.length);
   for (let fold = 0; fold < FOLDS; fold += 1) {
-    const model = fit(rows, (at) => rows.fold[at] !== fold, windows.length);
+    const model = fit(rows, (at) => rows.fold[at] !== fold, windows.length, whole);
     const width = rows.names.length;
     for (let at = 0; at < rows.length; at += 1) {
       if (rows.fold[at] === fold) predicted[at] = logistic(logisticScore(model, rows.features, at * width));
@@ -64,7 +65,7 @@ export function learnHorizon(
   }
   return {
     method,
-    logistic: fit(rows, () => true, windows.length),
+    logistic: whole,
     calibration: chooseCalibration(rows, predicted, canBeIsotonic),
   };
 }
@@ -124,7 +125,12 @@ function gather(windows: readonly LabelledWindow[], method: LearnedHorizon['meth
 }
 
 /** Windows of the same people share the weight of one, so that the ridge is not outnumbered by repetition. */
-function fit(rows: Rows, isUsed: (at: number) => boolean, windows: number): LogisticModel {
+function fit(
+  rows: Rows,
+  isUsed: (at: number) => boolean,
+  windows: number,
+  start?: LogisticModel,
+): LogisticModel {
   const weights = new Float64Array(rows.length);
   for (let at = 0; at < rows.length; at += 1) weights[at] = isUsed(at) ? 1 / windows : 0;
   return fitLogistic({
@@ -134,6 +140,7 @@ function fit(rows: Rows, isUsed: (at: number) => boolean, windows: number): Logi
     weights,
     prior: rows.names.map((name) => (name === 'mbg_log_odds' ? 1 : 0)),
     ridge: RIDGE,
+    ...(start === undefined ? {} : { start }),
   });
 }
 

@@ -13,6 +13,8 @@ export interface LogisticInput {
   prior?: readonly number[];
   /** Strength with which standardised weights are drawn to the prior: as that many certain cases. Default 1. */
   ridge?: number;
+  /** A model of the same features to start at: of nearly the same rows it saves most steps. By default it starts at the prior. */
+  start?: LogisticModel;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface LogisticInput {
  * is not drawn anywhere.
  */
 export function fitLogistic(input: LogisticInput): LogisticModel {
-  const { names, features, happened, weights, prior, ridge = 1 } = input;
+  const { names, features, happened, weights, prior, ridge = 1, start } = input;
   const width = names.length;
   const rows = happened.length;
   const { means, scales } = standardise(features, width, weights, rows);
@@ -34,6 +36,15 @@ export function fitLogistic(input: LogisticInput): LogisticModel {
     beta[i] = target[i] = (prior?.[i] ?? 0) * scales[i]!;
     beta[width]! += (prior?.[i] ?? 0) * means[i]!;
   }
+  if (start !== undefined) {
+    beta[width] = start.intercept;
+    for (let i = 0; i < width; i += 1) {
+      const slope = start.weights[i]! / start.scales[i]!;
+      beta[i] = slope * scales[i]!;
+      beta[width]! += slope * (means[i]! - start.means[i]!);
+    }
+  }
+  const inverseScales = scales.map((scale) => 1 / scale);
   const row = new Float64Array(size);
   row[width] = 1;
   const gradient = new Float64Array(size);
@@ -49,7 +60,7 @@ export function fitLogistic(input: LogisticInput): LogisticModel {
       if (weight === 0) continue;
       let score = at[width]!;
       for (let i = 0; i < width; i += 1) {
-        row[i] = (features[index * width + i]! - means[i]!) / scales[i]!;
+        row[i] = (features[index * width + i]! - means[i]!) * inverseScales[i]!;
         score += at[i]! * row[i]!;
       }
       const p = logistic(score);
@@ -83,7 +94,7 @@ export function fitLogistic(input: LogisticInput): LogisticModel {
       longest = Math.max(longest, Math.abs(move[i]!));
       gain += move[i]! * gradient[i]!;
     }
-    if (longest < 1e-9 || gain < 1e-12 * (1 + value)) break;
+    if (longest < 1e-8 || gain < 1e-10 * (1 + value)) break;
     // A whole step is nearly always right; far from the answer it may overshoot.
     let isLower = false;
     for (let share = 1; share > 1e-4 && !isLower; share /= 2) {

@@ -58,6 +58,17 @@ export function areaUnderCurve(score: ArrayLike<number>, happened: ArrayLike<num
   return aucInOrder(score, happened, orderOf(score));
 }
 
+/** Standard error of an area under the curve (Hanley & McNeil, Radiology 143, 1982); 0 where there is no area. */
+export function areaError({ auc, people, happened }: Pick<Measures, 'auc' | 'people' | 'happened'>): number {
+  if (auc === null) return 0;
+  const others = people - happened;
+  const bothAbove = auc / (2 - auc);
+  const bothBelow = (2 * auc * auc) / (1 + auc);
+  const variance =
+    auc * (1 - auc) + (happened - 1) * (bothAbove - auc * auc) + (others - 1) * (bothBelow - auc * auc);
+  return Math.sqrt(Math.max(0, variance) / (happened * others));
+}
+
 /** Groups of equal size, from the least probable to the most. */
 export function calibrationTable(
   predicted: ArrayLike<number>,

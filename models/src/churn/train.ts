@@ -12,7 +12,7 @@ import {
   type LearnedHorizon,
 } from './learn-horizon.js';
 import { mbgNbd } from './mbg-nbd.js';
-import { calibrationTable, measure } from './measures.js';
+import { areaError, calibrationTable, measure } from './measures.js';
 import { CHURN_HORIZONS } from './plan-cutoffs.js';
 import { createPurchaseRows, type PurchaseRows } from './purchase-rows.js';
 import type { Snapshot } from './snapshot.js';
@@ -103,16 +103,22 @@ function trainHorizon(
   const test = chooseTest(past, firstDay, lastDay, horizonDays);
   const backTest = test === null ? null : testOn(label(test), past, firstDay, label);
   const isBetter = backTest === null || beatsBaseline(backTest);
-  const served = isBetter ? learned.model : learned.baseline;
+  const isWhole = isWholeHorizon(windows, horizonDays);
+  // Recency says nothing of a horizon that was never seen, so it cannot stand in for one; MBG/NBD can.
+  const served = isBetter ? learned.model : isWhole ? learned.baseline : null;
   return {
     horizonDays,
-    method: served.method,
+    method: served?.method ?? 'mbg-nbd',
     reason: backTest === null ? 'not_tested' : isBetter ? 'beats_baseline' : 'baseline_not_beaten',
     trainingWindows: windows.map(countWindow),
-    logistic: served.logistic,
-    calibration: served.calibration,
+    logistic: served?.logistic ?? null,
+    calibration: served?.calibration ?? { kind: 'none' },
     backTest,
   };
+}
+
+function isWholeHorizon(windows: readonly LabelledWindow[], horizonDays: number): boolean {
+  return windows.every((window) => window.horizonDays === horizonDays);
 }
 
 /** The model and the baseline, from the same windows. Isotonic calibration only of the very horizon: it does not extend. */
@@ -121,7 +127,7 @@ function learnBoth(
   horizonDays: number,
 ): { model: LearnedHorizon; baseline: LearnedHorizon } | null {
   if (windows.length === 0) return null;
-  const isWhole = windows.every((window) => window.horizonDays === horizonDays);
+  const isWhole = isWholeHorizon(windows, horizonDays);
   const model = learnHorizon(windows, 'logistic', isWhole);
   const baseline = learnHorizon(windows, 'recency', isWhole);
   return model === null || baseline === null ? null : { model, baseline };
@@ -165,9 +171,10 @@ function testOn(
   };
 }
 
-/** Better probabilities, and no worse an order. */
+/** Better probabilities; and if people are ordered worse, by no more than chance. */
 function beatsBaseline({ model, recency }: BackTest): boolean {
-  return model.logLoss < recency.logLoss && (model.auc ?? 0.5) >= (recency.auc ?? 0.5);
+  const chance = areaError(recency);
+  return model.logLoss < recency.logLoss && (model.auc ?? 0.5) >= (recency.auc ?? 0.5) - chance;
 }
 
 function rememberFits(): KnownThen {
