@@ -224,8 +224,15 @@ export function geometricExpected(
  * k/A · (A/(A+s))^(k+1) · ₂F₁(k+1, B; a+B; s/(A+s)), with A = α+T.
  */
 function expectedByRate(k: number, rest: number, a: number, stayed: number, horizon: number): number {
-  return integrate(0, Math.log1p(horizon / rest), (v) => {
-    const share = -Math.expm1(-v);
-    return k * Math.exp(-k * v + logHypergeometric(k + 1, stayed, a + stayed, share));
-  });
+  // In v = ln((A+s)/A) it falls by e^−kv: beyond e^−40 nothing is left, and a stretch of e^−10 is smooth.
+  const length = Math.min(Math.log1p(horizon / rest), 40 / k);
+  const panels = Math.ceil(length * Math.max(0.5, k / 10));
+  let sum = 0;
+  for (let panel = 0; panel < panels; panel += 1) {
+    sum += integrate((panel * length) / panels, ((panel + 1) * length) / panels, (v) => {
+      const share = -Math.expm1(-v);
+      return k * Math.exp(-k * v + logHypergeometric(k + 1, stayed, a + stayed, share));
+    });
+  }
+  return sum;
 }

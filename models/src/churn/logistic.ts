@@ -41,7 +41,7 @@ export function fitLogistic(input: LogisticInput): LogisticModel {
     for (let i = 0; i < width; i += 1) {
       const slope = start.weights[i]! / start.scales[i]!;
       beta[i] = slope * scales[i]!;
-      beta[width]! += slope * (means[i]! - start.means[i]!);
+      beta[width] += slope * (means[i]! - start.means[i]!);
     }
   }
   const inverseScales = scales.map((scale) => 1 / scale);

@@ -1,7 +1,7 @@
 import { inUnitsOf, pullBack, timeScale, type Fit, type Purchases } from './geometric-dropout.js';
 import { minimise } from './minimise.js';
 import type { PurchaseRows } from './purchase-rows.js';
-import { gaussLegendre, integrate } from './quadrature.js';
+import { GAUSS_16 } from './quadrature.js';
 import { digamma, logAddExp, logGamma } from './special-functions.js';
 
 /**
@@ -17,42 +17,51 @@ export interface ParetoNbdParameters {
   beta: number;
 }
 
-const NODES = gaussLegendre(24);
-
 /** What `leftBetween` found; one for all rows, so that a likelihood leaves no garbage. */
 const left = { log: 0, meanLogAlpha: 0, meanInverseAlpha: 0, meanLogBeta: 0, meanInverseBeta: 0 };
 
+/** A stretch of v = ln(y + shift) that sixteen points cover, and a fall of the integrand's logarithm that they do. */
+const LONGEST_PANEL = 4;
+const DEEPEST_PANEL = 12;
+const MOST_PANELS = 16;
+/** Beyond a fall of e^−40 nothing is left to add. */
+const DEEPEST = 40;
+
 /**
  * ln ∫ (α+y)^−k (β+y)^−(s+1) dy from t_x to T, and the means of ln(α+y), 1/(α+y), ln(β+y), 1/(β+y) under this weight. The
- * textbook writes it as a difference of two ₂F₁, which cancel; the integrand itself is positive and smooth. The factor that
- * falls faster is made the variable, so that the rest is nearly flat.
+ * textbook writes it as a difference of two ₂F₁, which cancel; the integrand itself is positive. In v = ln(y + min(α, β)) it
+ * has no sharp bend, and its logarithm falls ever faster, by at most k + s for each unit.
  */
 function leftBetween(k: number, { alpha, s, beta }: ParetoNbdParameters, lastAt: number, age: number): void {
-  const isAlphaFaster = k / (alpha + lastAt) >= (s + 1) / (beta + lastAt);
-  const shift = isAlphaFaster ? alpha : beta;
-  const power = isAlphaFaster ? k : s + 1;
+  const shift = Math.min(alpha, beta);
   const start = shift + lastAt;
-  const lowest = Math.exp(-power * Math.log((shift + age) / start));
-  const half = (1 - lowest) / 2;
+  const firstFall = start * (k / (alpha + lastAt) + (s + 1) / (beta + lastAt)) - 1;
+  let length = Math.log((shift + age) / start);
+  if (firstFall * length > DEEPEST) length = DEEPEST / firstFall;
+  const panels = Math.min(
+    MOST_PANELS,
+    Math.ceil(length * Math.max(1 / LONGEST_PANEL, (k + s) / DEEPEST_PANEL)),
+  );
+  const half = length / panels / 2;
+  const logStartAlpha = Math.log(alpha + lastAt);
+  const logStartBeta = Math.log(beta + lastAt);
   let [sum, logAlpha, inverseAlpha, logBeta, inverseBeta] = [0, 0, 0, 0, 0];
-  for (let node = 0; node < NODES.nodes.length; node += 1) {
-    const fallen = lowest + half * (1 + NODES.nodes[node]!);
-    const at = start * Math.exp(-Math.log(fallen) / power);
-    const y = at - shift;
-    const lnAlpha = Math.log(alpha + y);
-    const lnBeta = Math.log(beta + y);
-    const rest = isAlphaFaster
-      ? -(s + 1) * (lnBeta - Math.log(beta + lastAt))
-      : -k * (lnAlpha - Math.log(alpha + lastAt));
-    const weight = NODES.weights[node]! * at * Math.exp(rest);
-    sum += weight;
-    logAlpha += weight * lnAlpha;
-    inverseAlpha += weight / (alpha + y);
-    logBeta += weight * lnBeta;
-    inverseBeta += weight / (beta + y);
+  for (let panel = 0; panel < panels; panel += 1) {
+    for (let node = 0; node < GAUSS_16.nodes.length; node += 1) {
+      const at = start * Math.exp(half * (2 * panel + 1 + GAUSS_16.nodes[node]!));
+      const y = at - shift;
+      const lnAlpha = Math.log(alpha + y);
+      const lnBeta = Math.log(beta + y);
+      const fall = k * (lnAlpha - logStartAlpha) + (s + 1) * (lnBeta - logStartBeta);
+      const weight = GAUSS_16.weights[node]! * at * Math.exp(-fall);
+      sum += weight;
+      logAlpha += weight * lnAlpha;
+      inverseAlpha += weight / (alpha + y);
+      logBeta += weight * lnBeta;
+      inverseBeta += weight / (beta + y);
+    }
   }
-  left.log =
-    Math.log((sum * half) / power) - k * Math.log(alpha + lastAt) - (s + 1) * Math.log(beta + lastAt);
+  left.log = Math.log(half * sum) - k * logStartAlpha - (s + 1) * logStartBeta;
   left.meanLogAlpha = logAlpha / sum;
   left.meanInverseAlpha = inverseAlpha / sum;
   left.meanLogBeta = logBeta / sum;
@@ -148,18 +157,16 @@ function alive(parameters: ParetoNbdParameters, { repeats, lastAt, age }: Purcha
 
 /**
  * P(active at least once in the `horizon` h after T) = P(alive) · ∫ E[λ e^(−λu)] E[e^(−μu)] du, u from 0 to h: the next
- * arrival is at u and finds the person still there. With w = ((α+T)/(α+T+u))^(r+x) it is P(alive) ∫ ((β+T)/(β+T+u))^s dw.
+ * arrival is at u and finds the person still there. With k = r+x it is P(alive) · k (α+T)^k (β+T)^s · ∫ (α+y)^−(k+1) (β+y)^−s
+ * dy, y from T to T+h.
  */
 function active(parameters: ParetoNbdParameters, purchases: Purchases, horizon: number): number {
-  const k = parameters.r + purchases.repeats;
-  const rest = parameters.alpha + purchases.age;
-  const life = parameters.beta + purchases.age;
-  const lowest = Math.exp(k * Math.log(rest / (rest + horizon)));
-  const comes = integrate(lowest, 1, (w) => {
-    const later = rest * Math.expm1(-Math.log(w) / k);
-    return Math.exp(-parameters.s * Math.log1p(later / life));
-  });
-  return alive(parameters, purchases) * comes;
+  const { r, alpha, s, beta } = parameters;
+  const { repeats, age } = purchases;
+  const k = r + repeats;
+  const stillThere = alive(parameters, purchases);
+  leftBetween(k + 1, { r, alpha, s: s - 1, beta }, age, age + horizon);
+  return stillThere * Math.exp(left.log + Math.log(k) + k * Math.log(alpha + age) + s * Math.log(beta + age));
 }
 
 /**

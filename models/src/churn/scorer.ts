@@ -76,16 +76,19 @@ export function createScorer(model: ChurnModel): Scorer {
   );
 
   /**
-   * From a typical person to this one by age, by the number of visits, by the last of them: what each step takes from the
-   * log-odds of activity is its contribution.
+   * From a typical person to this one: by age; by the number of visits, with as many missed since the last as a typical person
+   * has; by the last visit. What each step takes from the log-odds of activity is its contribution.
    */
   function splitMbgNbd(index: number, history: Readonly<PersonHistory>, weight: number): void {
     const { horizonDays } = horizons[index]!;
-    partial.repeats = typical.repeats;
+    const away = typical.age > 0 ? ((typical.age - typical.lastAt) * history.age) / typical.age : 0;
     partial.age = history.age;
-    partial.lastAt = typical.age > 0 ? (typical.lastAt * history.age) / typical.age : 0;
+    partial.repeats = typical.repeats;
+    partial.lastAt = history.age - away;
     const withAge = logOdds(mbgNbd.probabilityActive(parameters, partial, horizonDays));
+    const awayAsOften = (away * (parameters.r + typical.repeats)) / (parameters.r + history.repeats);
     partial.repeats = history.repeats;
+    partial.lastAt = Math.max(0, history.age - awayAsOften);
     const withRepeats = logOdds(mbgNbd.probabilityActive(parameters, partial, horizonDays));
     const whole = logOdds(mbgNbd.probabilityActive(parameters, purchases, horizonDays));
     contributions[INDEX_OF.age]! += weight * (typicalLogOdds[index]! - withAge);
