@@ -142,8 +142,9 @@ export function createScorer(model: ChurnModel): Scorer {
         const byMbgNbd = mbgNbd.probabilityActive(parameters, purchases, horizonDays);
         const expected = mbgNbd.expectedTransactions(parameters, purchases, horizonDays);
         score.probabilityInactive = 1 - active;
-        // Where MBG/NBD leaves no hope, a visit, if there is one, is one.
-        score.expectedTransactions = active * (byMbgNbd > 1e-9 ? Math.max(1, expected / byMbgNbd) : 1);
+        // Where MBG/NBD leaves no hope, a visit, if there is one, is one. Nobody is active on more days than there are.
+        const visits = byMbgNbd > 1e-9 ? Math.min(horizonDays, Math.max(1, expected / byMbgNbd)) : 1;
+        score.expectedTransactions = active * visits;
         score.expectedValue = score.expectedTransactions * dayValue;
         writeReasons(contributions, score.reasons);
       }
