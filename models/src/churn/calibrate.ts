@@ -8,12 +8,15 @@ export type Calibration =
   /** Straight between these points, constant outside of them; both ascend. */
   | { kind: 'isotonic'; from: number[]; to: number[] };
 
+/** Log-odds of one in a million. */
+const FARTHEST = 13.8;
+
 export function calibrated(calibration: Calibration, probability: number): number {
   switch (calibration.kind) {
     case 'none':
       return probability;
     case 'platt':
-      return logistic(calibration.intercept + calibration.slope * logOdds(probability));
+      return logistic(withinReach(calibration.intercept + calibration.slope * logOdds(probability)));
     case 'isotonic':
       return interpolate(calibration.from, calibration.to, probability);
   }
@@ -117,6 +120,11 @@ export function poolAdjacentViolators(points: readonly Pool[]): Pool[] {
     pools.push(pool);
   }
   return pools;
+}
+
+/** Few cases may give a slope of any size; nothing is as certain as that. */
+function withinReach(score: number): number {
+  return Math.min(Math.max(score, -FARTHEST), FARTHEST);
 }
 
 function interpolate(from: readonly number[], to: readonly number[], at: number): number {

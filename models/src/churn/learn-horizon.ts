@@ -22,7 +22,7 @@ export interface LearnedHorizon {
 
 const FOLDS = 5;
 /** Rows of one regression, at most; more add nothing to ten weights. */
-const MAX_ROWS = 100_000;
+const MAX_ROWS = 60_000;
 /** As many certain cases as hold each standardised weight where MBG/NBD, or nothing, would have it. */
 const RIDGE = 30;
 /** People of each kind below which nothing is learned. */

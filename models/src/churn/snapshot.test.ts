@@ -93,7 +93,7 @@ describe('createPurchaseRows', () => {
           expect(rows.count[i]).toBe(counts.get(name));
         }
       }),
-      { numRuns: 15 },
+      { numRuns: 6 },
     );
   });
 });

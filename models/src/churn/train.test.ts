@@ -33,7 +33,7 @@ function trained(outcome: TrainingOutcome): ChurnModel {
 const population = activeDaysOf(
   simulatePeople(
     { kind: 'pareto-nbd', r: 0.7, alpha: 12, s: 0.7, beta: 40 },
-    { people: 4_000, arrivalDays: 280, untilDay: 400, seed: 21 },
+    { people: 2_500, arrivalDays: 280, untilDay: 400, seed: 21 },
   ),
 );
 const model = trained(train(population, LAST_DAY));
@@ -103,7 +103,7 @@ describe('trainChurnModel', () => {
   test('a model that does not beat recency says so, and recency serves', () => {
     // Everybody comes once; who comes again, does so after a time that the last visit alone decides.
     const random = createRandom(8);
-    const people = Array.from({ length: 3_000 }, (_, index) => {
+    const people = Array.from({ length: 1_500 }, (_, index) => {
       const days = [Math.floor(250 * random())];
       while (random() < 0.6) days.push(days.at(-1)! + 1 + Math.floor(50 * random() ** 3));
       return { key: index * 1_000_003, days };
@@ -139,7 +139,7 @@ describe('trainChurnModel', () => {
     const cohort = activeDaysOf(
       simulatePeople(
         { kind: 'pareto-nbd', r: 0.6, alpha: 70, s: 0.6, beta: 80 },
-        { people: 6_000, arrivalDays: 84, untilDay: 550, seed: 4 },
+        { people: 4_000, arrivalDays: 84, untilDay: 550, seed: 4 },
       ),
     );
     const long = trained(train(cohort, 272, [273]));
