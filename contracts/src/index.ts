@@ -10,4 +10,5 @@ export * from './messages/index.js';
 export * from './query/index.js';
 export * from './saved.js';
 export * from './tracking-plan/index.js';
+export * from './watch-metric.js';
 export * from './watermark.js';

@@ -3,7 +3,7 @@ create table watches (
   watch_id               bigint generated always as identity primary key,
   project_id             integer not null references projects,
   name                   text not null,
-  -- What is measured: contracts/src/anomalies.ts.
+  -- What is measured: contracts/src/watch-metric.ts.
   metric                 jsonb not null,
   interval               text not null check (interval in ('minute', 'five_minutes', 'quarter_hour', 'hour', 'day')),
   directions             text[] not null default '{up,down}',
@@ -30,6 +30,10 @@ create table watch_series (
   -- Which one within the watch: the event's name, the signal …; empty for the only or total one.
   series           text not null,
   kind             text not null check (kind in ('count', 'level')),
+  -- What is measured, of this series alone, with the interval. When a change of the watch changes it, the series begins anew.
+  measured         jsonb not null,
+  -- Since when the watch has no such series any more: it is not judged, and what was found in it stays.
+  retired_at       timestamptz,
   detector         text not null,
   detector_version integer not null,
   state            bytea not null,
@@ -85,10 +89,11 @@ create table anomalies (
   detector         text not null,
   detector_version integer not null,
   state            text not null check (state in ('open', 'acknowledged', 'resolved', 'suppressed')),
-  -- Snoozed, or as often seen at this time of day: why nobody was notified.
+  -- Why nobody is notified: `snoozed`. One that outlasts its snooze opens then.
   suppressed_by    text,
   -- Found in history that was judged after the fact.
   backfilled       boolean not null default false,
+  -- Ends of the buckets that opened it, in which it was last seen, and that resolved it.
   opened_at        timestamptz not null,
   acknowledged_at  timestamptz,
   last_seen_at     timestamptz not null,
@@ -98,10 +103,13 @@ create table anomalies (
   peak_observed    double precision not null,
   peak_expected    double precision not null,
   peak_surprise    double precision not null,
-  -- Which values of which fields explain it: [{ field, value, observed, expected, share }].
-  evidence         jsonb not null default '[]',
+  -- Which values of which fields explain it: [{ field, value, observed, expected, share }]. Empty: nothing stands out, or
+  -- there is nothing to break down. Null: not known, because it could not be asked for.
+  evidence         jsonb,
   feedback         text check (feedback in ('true_alarm', 'false_alarm')),
   feedback_at      timestamptz,
+  -- The feedback that is in the state of the series.
+  learned_feedback text,
   -- Grows with every change of any anomaly: what streams and pages go by.
   change_id        bigint not null
 );
@@ -116,14 +124,16 @@ create table notification_channels (
   project_id   integer not null references projects,
   name         text not null,
   kind         text not null check (kind in ('webhook', 'slack', 'email')),
-  -- url, or addresses.
+  -- { url } of webhook and slack, { addresses: [...] } of email.
   target       jsonb not null,
-  -- Signs webhooks.
+  -- Signs webhooks: `whsec_` and 24 to 64 bytes as base64.
   secret       text,
   min_severity text not null default 'warning' check (min_severity in ('info', 'warning', 'critical')),
   -- `each`: as it happens; `daily`: one digest a day of the project's zone.
   delivery     text not null default 'each' check (delivery in ('each', 'daily')),
   enabled      boolean not null default true,
+  -- Why the notifier has turned it off; null when it has not.
+  disabled_reason text,
   created_at   timestamptz not null default now(),
   unique (project_id, name)
 );
@@ -141,6 +151,7 @@ create table notifications (
   payload         jsonb not null,
   created_at      timestamptz not null default now(),
   attempts        integer not null default 0,
+  -- While an attempt is under way, until when nobody else makes one.
   next_attempt_at timestamptz not null default now(),
   delivered_at    timestamptz,
   -- Given up: the receiver said that it never wants it, or every attempt failed.
