@@ -1,4 +1,4 @@
--- What is watched. A project without watches gets the default ones (every event and ingestion) from the watcher.
+-- What is watched. A project that never had a watch gets the default ones (every event and ingestion) from the watcher.
 create table watches (
   watch_id               bigint generated always as identity primary key,
   project_id             integer not null references projects,
@@ -19,6 +19,12 @@ create table watches (
   created_at             timestamptz not null default now(),
   updated_at             timestamptz not null default now(),
   unique (project_id, name)
+);
+
+-- Projects that have been given the default watches: once, so that who deletes them is rid of them.
+create table watch_defaults (
+  project_id integer primary key references projects,
+  made_at    timestamptz not null default now()
 );
 
 -- One series of a watch, and where its monitor stands: state, points, anomalies and notifications of a bucket are one
@@ -103,6 +109,11 @@ create table anomalies (
   peak_observed    double precision not null,
   peak_expected    double precision not null,
   peak_surprise    double precision not null,
+  -- Of the buckets from `since` to the last one that was out of the ordinary: what severity goes by, together with the peak.
+  buckets          integer not null,
+  observed_sum     double precision not null,
+  expected_sum     double precision not null,
+  surprise_sum     double precision not null,
   -- Which values of which fields explain it: [{ field, value, observed, expected, share }]. Empty: nothing stands out, or
   -- there is nothing to break down. Null: not known, because it could not be asked for.
   evidence         jsonb,
@@ -110,7 +121,8 @@ create table anomalies (
   feedback_at      timestamptz,
   -- The feedback that is in the state of the series.
   learned_feedback text,
-  -- Grows with every change of any anomaly: what streams and pages go by.
+  -- Grows with every change of any anomaly: what streams and pages go by. Whoever changes one takes the advisory lock
+  -- (0x51c007, project_id) to the end of the transaction first, so that no smaller number appears after a larger one.
   change_id        bigint not null
 );
 create sequence anomaly_changes;
