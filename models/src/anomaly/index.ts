@@ -9,3 +9,5 @@ export {
   type Verdict,
   type WatchInterval,
 } from './monitor.js';
+export { createSeriesMonitor } from './create-series-monitor.js';
+export { UnusableStateError } from './state-bytes.js';

@@ -1,0 +1,1 @@
+export { createEnsembleDetector, type EnsembleDetector, type EnsembleOptions } from './ensemble-detector.js';
