@@ -49,7 +49,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     log,
     logger,
     registry,
-    askSaved: createAskSaved({ postgres, clickhouse, log }),
+    askSaved: createAskSaved({ postgres, clickhouse, log, logger }),
     config: {
       watch: watchConfigOf(config),
       upkeep: { keepDays: config.KEEP_DAYS },

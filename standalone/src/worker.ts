@@ -50,7 +50,7 @@ await runService('worker', settings, async (config, { log }) => {
       log: eventLog,
       logger: log.child({ part: 'pipeline' }),
       registry,
-      askSaved: createAskSaved({ postgres, clickhouse, log: eventLog }),
+      askSaved: createAskSaved({ postgres, clickhouse, log: eventLog, logger: log.child({ part: 'watch' }) }),
       config: { geographyPath: config.GEOIP_PATH, watch: watchConfigOf(config) },
     });
     closers.push(() => pipeline.stop());

@@ -26,7 +26,8 @@ export interface ToldAnomaly {
   resolved_at: string | null;
   peak: { bucket: string; observed: number; expected: number; surprise: number };
   /** Null: not known. */
-  evidence: readonly { field: string; value: string; observed: number; expected: number; share: number }[] | null;
+  evidence:
+    readonly { field: string; value: string; observed: number; expected: number; share: number }[] | null;
 }
 
 /** What is sent, whatever the channel. */

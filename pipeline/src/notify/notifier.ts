@@ -62,7 +62,10 @@ async function attempt(
     case 'gone':
       await disableChannel(pool, claimed.channelId, outcome.error);
       await noteFailed(pool, claimed, { nowMs, error: outcome.error });
-      logger.warn({ ...about, error: outcome.error }, 'a receiver wants nothing any more; its channel is off');
+      logger.warn(
+        { ...about, error: outcome.error },
+        'a receiver wants nothing any more; its channel is off',
+      );
       return;
     case 'refused':
       await noteFailed(pool, claimed, { nowMs, error: outcome.error });

@@ -42,7 +42,8 @@ export function outcomeOfStatus(status: number, retryAfterMs: number | undefined
   const error = `The receiver answered ${status}.`;
   if (status === 410) return { kind: 'gone', error };
   // A redirect is not followed: it could lead anywhere, with the signature.
-  if (status >= 300 && status < 400) return { kind: 'refused', error: `${error} Redirects are not followed.` };
+  if (status >= 300 && status < 400)
+    return { kind: 'refused', error: `${error} Redirects are not followed.` };
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     return { kind: 'retry', error, retryAfterMs };
   }

@@ -44,7 +44,8 @@ export async function postJson(options: PostOptions): Promise<Outcome> {
     return outcomeOfStatus(answer.statusCode ?? 0, retryAfterMs);
   } catch (error) {
     if (error instanceof PrivateAddressError) return refusedPrivate();
-    if (timeout.aborted) return { kind: 'retry', error: `The receiver did not answer within ${timeoutMs} ms.` };
+    if (timeout.aborted)
+      return { kind: 'retry', error: `The receiver did not answer within ${timeoutMs} ms.` };
     return { kind: 'retry', error: `The receiver could not be reached: ${(error as Error).message}` };
   }
 }

@@ -17,7 +17,10 @@ export function slackMessageOf(message: Message): Record<string, unknown> {
   const section = (text: string): object => ({ type: 'section', text: { type: 'mrkdwn', text } });
   return {
     text: headline,
-    blocks: [section(`${mark} *${headline}*`.slice(0, MAX_TEXT)), ...(details === '' ? [] : [section(details)])],
+    blocks: [
+      section(`${mark} *${headline}*`.slice(0, MAX_TEXT)),
+      ...(details === '' ? [] : [section(details)]),
+    ],
   };
 }
 

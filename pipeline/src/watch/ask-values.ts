@@ -6,7 +6,7 @@ import { askHealth } from './ask-health.js';
 import type { SeriesMetric, Watch } from './watched-series.js';
 import type { WatchBucket } from './watch-clock.js';
 
-/** One number a bucket; null: it cannot be known, which is not zero. */
+/** One number a bucket; null: it cannot be known, which is not zero. Shorter than the buckets: the others are not final. */
 export type Values = (number | null)[];
 
 export interface SavedQuestion {
@@ -23,8 +23,9 @@ export interface SavedQuestion {
 }
 
 /**
- * Asks a saved query for one number a bucket between two instants: numbers by the starts of their buckets, null where the
- * answer has none. @throws SluiceError when the question fails, or does not give one number a bucket.
+ * Asks a saved query for one number a bucket between two instants: numbers by the starts of their buckets, null where there
+ * is nothing to measure. Buckets at the end whose numbers may still change are left out.
+ * @throws SluiceError when the question fails, or does not give one number a bucket.
  */
 export type AskSaved = (question: SavedQuestion, signal: AbortSignal) => Promise<Map<number, number | null>>;
 
@@ -161,20 +162,16 @@ async function askSavedValues(
     { projectId, timezone, name, parameters, series, interval, ...range },
     stopping,
   );
-  return buckets.map(({ startMs }) => {
-    const value = found.get(startMs);
-    if (value === undefined) {
-      throw new Error(`The answer of ${name} has no bucket that starts at ${new Date(startMs).toISOString()}.`);
-    }
-    return value;
-  });
+  const starts = buckets.map(({ startMs }) => startMs);
+  const firstLeftOut = starts.findIndex((startMs) => !found.has(startMs));
+  const final = firstLeftOut === -1 ? starts : starts.slice(0, firstLeftOut);
+  if (found.size !== final.length) {
+    throw new Error(`The buckets in the answer of ${name} are not those of the watch.`);
+  }
+  return final.map((startMs) => found.get(startMs) ?? null);
 }
 
-function rangeParams(
-  project: number,
-  db: string,
-  buckets: readonly WatchBucket[],
-): Record<string, unknown> {
+function rangeParams(project: number, db: string, buckets: readonly WatchBucket[]): Record<string, unknown> {
   return {
     project,
     db,

@@ -31,7 +31,9 @@ export function planSeries(
   existing: readonly WatchedSeries[],
   room: number,
 ): SeriesPlan {
-  const measuredOf = new Map(found.map((one) => [one.series, keyOf({ ...one.metric, interval: watch.interval })]));
+  const measuredOf = new Map(
+    found.map((one) => [one.series, keyOf({ ...one.metric, interval: watch.interval })]),
+  );
   const isCurrent = ({ series, measured }: WatchedSeries): boolean =>
     measuredOf.get(series) === keyOf(measured);
   const wanted = found.slice(0, room);

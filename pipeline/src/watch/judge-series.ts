@@ -1,8 +1,4 @@
-import type {
-  Judgement,
-  MonitorOptions,
-  SeriesMonitor,
-} from '@sluice/models/anomaly';
+import type { Judgement, MonitorOptions, SeriesMonitor } from '@sluice/models/anomaly';
 import type { Values } from './ask-values.js';
 import type { Watch, WatchedSeries } from './watched-series.js';
 import type { WatchBucket } from './watch-clock.js';

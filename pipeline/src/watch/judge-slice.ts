@@ -47,7 +47,9 @@ export async function judgeSlice(
   tools: SliceTools,
 ): Promise<SliceResult> {
   const { client, sources, logger, onStep } = tools;
-  const behind = series.filter(({ nextMs }) => clock.nextAfter(nextMs) <= untilMs);
+  const behind = series.filter(
+    ({ nextMs, isWaiting }) => isWaiting !== true && clock.nextAfter(nextMs) <= untilMs,
+  );
   if (behind.length === 0) return { kind: 'nothing' };
   const fromMs = Math.min(...behind.map(({ nextMs }) => firstWhole(clock, nextMs)));
   const most = Math.min(MAX_BUCKETS, Math.max(1, Math.floor(MAX_POINTS / behind.length)));
@@ -69,8 +71,12 @@ export async function judgeSlice(
   }
   await onStep('asked');
 
-  const judged = await judgeAll(watch, due, { buckets, values }, tools);
-  if (judged.length === 0) return { kind: 'failed', error: new Error('No series could be judged.') };
+  const { judged, failures } = await judgeAll(watch, due, { buckets, values }, tools);
+  if (judged.length === 0) {
+    return failures > 0
+      ? { kind: 'failed', error: new Error('No series could be judged.') }
+      : { kind: 'nothing' };
+  }
   const evidence = await explainOpened(watch, judged, tools);
   await onStep('judged');
   const { opened } = await writeSlice(client, watch, judged, { evidence, nowMs: tools.now(), onStep });
@@ -107,33 +113,38 @@ async function judgeAll(
   series: readonly WatchedSeries[],
   slice: { buckets: readonly WatchBucket[]; values: readonly Values[] },
   tools: SliceTools,
-): Promise<JudgedSeries[]> {
+): Promise<{ judged: JudgedSeries[]; failures: number }> {
   const { client, logger } = tools;
   const ids = series.map(({ seriesId }) => seriesId);
   const states = await readStates(client, series);
   const feedback = await readFeedback(client, ids);
   const judged: JudgedSeries[] = [];
+  let failures = 0;
   for (const [index, one] of series.entries()) {
     const state = states.get(one.seriesId);
     if (state === undefined) continue;
+    const values = slice.values[index]!;
     const skipped = slice.buckets.findIndex(({ startMs }) => startMs >= one.nextMs);
+    one.isWaiting = values.length < slice.buckets.length;
+    if (values.length <= skipped) continue;
     try {
       const monitor = await restoreMonitor(watch, one, state, tools);
       judged.push(
         judgeSeries(one, monitor, {
-          buckets: slice.buckets.slice(skipped),
-          values: slice.values[index]!.slice(skipped),
+          buckets: slice.buckets.slice(skipped, values.length),
+          values: values.slice(skipped),
           feedback: feedback.get(one.seriesId) ?? [],
         }),
       );
     } catch (error) {
+      failures += 1;
       await noteFailure(client, [one.seriesId], error);
       logger.error({ err: error, watch: watch.name, series: one.series }, 'a series could not be judged');
     }
     // History of many series takes seconds, in which others must have their turn.
     await turn();
   }
-  return judged;
+  return { judged, failures };
 }
 
 /** What explains the flags that open. That it cannot be found out is no reason to keep quiet about a flag. */
@@ -159,7 +170,10 @@ async function explainOpened(
         evidence.push({ ...about, items: await explain(watch.projectId, measured, range, sources) });
       } catch (error) {
         evidence.push({ ...about, items: undefined });
-        logger.warn({ err: error, watch: watch.name, series: series.series }, 'a flag could not be explained');
+        logger.warn(
+          { err: error, watch: watch.name, series: series.series },
+          'a flag could not be explained',
+        );
       }
     }
   }

@@ -8,7 +8,9 @@ export const watchSettings = {
     .string()
     .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
     .optional()
-    .describe('Mail server, smtp://host:587 or smtps://user:password@host:465; without it no e-mail is sent.'),
+    .describe(
+      'Mail server, smtp://host:587 or smtps://user:password@host:465; without it no e-mail is sent.',
+    ),
   NOTIFY_EMAIL_FROM: z
     .string()
     .regex(/^[^<>\s]+@[^<>\s]+$|^[^<>]*<[^<>\s]+@[^<>\s]+>$/, 'must be an e-mail address')

@@ -1,4 +1,5 @@
 import type { WatchMetric } from '@sluice/contracts';
+import { BUCKET_MS } from '@sluice/models/anomaly';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
 import { refreshSeries } from './begin-series.js';
@@ -18,6 +19,8 @@ export interface WatchedProject {
 export interface WatchMemory {
   /** By watch: when series were last looked for, and of which definition. */
   searches: Map<number, { atMs: number; definition: string; found: boolean }>;
+  /** By series: until when its next bucket is not asked for, because it was not final. */
+  waits: Map<number, number>;
 }
 
 export interface ProjectTools extends Omit<SliceTools, 'client'> {
@@ -78,6 +81,7 @@ async function watchLocked(
   const slices: SliceTools = { ...tools, client };
   let hasMore = false;
   let lagMs = 0;
+  for (const one of series) one.isWaiting = (tools.memory.waits.get(one.seriesId) ?? 0) > tools.now();
   const views = watches.map((watch) => ({ watch, ...viewOf(watch, series, tools) }));
   for (const view of views) {
     const { watch, own } = view;
@@ -91,7 +95,8 @@ async function watchLocked(
     const result = await judgeSlice(watch, history, view, slices);
     noteSlice(watch, result, tools);
     if (result.kind === 'judged') {
-      hasMore ||= result.throughMs < untilMs || history.some(({ nextMs }) => clock.nextAfter(nextMs) <= untilMs);
+      hasMore ||=
+        result.throughMs < untilMs || history.some(({ nextMs }) => clock.nextAfter(nextMs) <= untilMs);
       tools.logger.info(
         {
           projectId: watch.projectId,
@@ -105,8 +110,13 @@ async function watchLocked(
     }
   }
   for (const { watch, own, clock } of views) {
-    for (const { nextMs } of own) {
-      lagMs = Math.max(lagMs, tools.now() - watch.latenessMs - clock.nextAfter(nextMs));
+    for (const { seriesId, nextMs, isWaiting } of own) {
+      if (isWaiting !== true) {
+        lagMs = Math.max(lagMs, tools.now() - watch.latenessMs - clock.nextAfter(nextMs));
+      } else if (!((tools.memory.waits.get(seriesId) ?? 0) > tools.now())) {
+        const restMs = Math.min(HOUR_MS, Math.max(MINUTE_MS, BUCKET_MS[watch.interval] / 4));
+        tools.memory.waits.set(seriesId, tools.now() + restMs);
+      }
     }
   }
   return { isBusy: false, hasMore, series: series.length, lagMs };

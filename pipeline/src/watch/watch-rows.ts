@@ -36,7 +36,8 @@ export async function readWatches(
     directions: row.directions,
     falseAlertsPerMonth: row.false_alerts_per_month,
     holidays: row.holidays,
-    latenessMs: row.lateness_seconds === null ? DEFAULT_LATENESS_MS[row.interval] : row.lateness_seconds * 1_000,
+    latenessMs:
+      row.lateness_seconds === null ? DEFAULT_LATENESS_MS[row.interval] : row.lateness_seconds * 1_000,
     backfillDays: row.backfill_days,
   }));
 }

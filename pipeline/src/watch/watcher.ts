@@ -51,7 +51,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   const { pool, clickhouse, log, logger, metrics, now = Date.now } = options;
   const stopping = new AbortController();
   const ask: AskClickHouse = createAskClickHouse(clickhouse, stopping.signal);
-  const memory: WatchMemory = { searches: new Map() };
+  const memory: WatchMemory = { searches: new Map(), waits: new Map() };
   let prunedAtMs = -Infinity;
 
   async function passProject(
