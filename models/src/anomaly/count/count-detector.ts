@@ -25,7 +25,7 @@ const SHARES = { rollUps: 0.75, suspicions: 0.1, drift: 0.15 } as const;
  * Windows overlap: so many times the rate of one bucket's tail is the rate at which the most surprising of them opens an
  * incident. Found by simulation of counts that follow the model.
  */
-const WINDOWS_AT_ONCE = 2.2;
+const WINDOWS_AT_ONCE = 1.7;
 /** Deviations beyond which a bucket no longer moves the profile further. */
 const CLIP = 3;
 /** An incident that stays is the new level after so long; where nearly nothing came, later. */

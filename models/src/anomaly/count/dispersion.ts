@@ -8,7 +8,7 @@ const CLIP = 4;
 /**
  * Learns by how much sums vary more than they should: c in Var = known + c·mean², by weighted moments. An observation of c
  * is ((x - mean)² - known) / mean², its weight the inverse of its variance under what is believed so far
- * (2·Var² + mean) / mean⁴; old ones fade. It may be negative: what was thought to be known of the variance was too much then.
+ * (2·Var² + mean) / mean⁴; old ones fade. Never negative: what is known of a rate gets better by the week, so what was taken for too much of it is no measure of the next week's.
  */
 export class Dispersion {
   readonly #keep: number;
@@ -21,12 +21,12 @@ export class Dispersion {
 
   get value(): number {
     const sum = PRIOR.information * PRIOR.dispersion + this.#sum;
-    return sum / (PRIOR.information + this.#information);
+    return Math.max(0, sum / (PRIOR.information + this.#information));
   }
 
   /** @param knownVariance what is known of the variance without c */
   learn(count: number, mean: number, knownVariance: number): void {
-    const variance = Math.max(mean, knownVariance + this.value * mean * mean);
+    const variance = knownVariance + this.value * mean * mean;
     const square = Math.min((count - mean) ** 2, CLIP * CLIP * variance);
     const information = mean ** 4 / (2 * variance * variance + mean);
     this.#information = this.#information * this.#keep + information;

@@ -90,7 +90,7 @@ export class DriftSums {
     this.#usualMean = usual + (mean - usual) / 7;
     if (mean < FEWEST_KNOWN * usual) return null;
     const known = mean + this.#known;
-    const z = (this.#count - mean) / Math.sqrt(Math.max(mean, known + this.#dispersion.value * mean * mean));
+    const z = (this.#count - mean) / Math.sqrt(known + this.#dispersion.value * mean * mean);
     this.#dispersion.learn(this.#count, mean, known);
     const step = Math.max(-LARGEST_STEP, Math.min(LARGEST_STEP, z));
     if (this.#up === 0) this.#upSinceMs = this.#dayStartMs;

@@ -42,14 +42,14 @@ export class RollUps {
     );
   }
 
-  /** Dispersion of single buckets, negative where the uncertainty of their rates was taken for too large. */
+  /** Dispersion of single buckets. */
   get dispersion(): number {
     return this.#dispersions[0]!.value;
   }
 
   /** Relative variance of the rate of one bucket: how well it is known, and how much it varies by itself. */
   spreadOf(uncertainty: number): number {
-    return Math.max(0, this.dispersion + uncertainty);
+    return this.dispersion + uncertainty;
   }
 
   add(count: number, mean: number, uncertainty: number, sharedUncertainty: number): void {
@@ -128,11 +128,11 @@ export class RollUps {
 
   #variance(scale: number, buckets: number, mean: number): number {
     const own = this.#dispersions[scale]!.value * mean * mean;
-    return Math.max(mean, this.#knownVariance(scale, buckets, mean) + own);
+    return this.#knownVariance(scale, buckets, mean) + own;
   }
 
   #knownVariance(scale: number, buckets: number, mean: number): number {
-    const single = scale === 0 ? 0 : Math.max(0, this.dispersion) * this.#total(3, buckets);
+    const single = scale === 0 ? 0 : this.dispersion * this.#total(3, buckets);
     return mean + this.#total(2, buckets) + single + this.#total(4, buckets) ** 2;
   }
 
