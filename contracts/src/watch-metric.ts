@@ -59,9 +59,7 @@ const parameterValue = z.union([textSchema, z.array(textSchema).min(1).max(200)]
 
 const savedMetric = z.strictObject({
   kind: z.literal('saved'),
-  name: nameSchema.describe(
-    'A saved query of kind trends, funnel, revenue or sessions, in its newest version.',
-  ),
+  name: nameSchema.describe('A saved query of kind trends, revenue or funnel, in its newest version.'),
   parameters: z
     .record(parameterNameSchema, parameterValue)
     .default({})
@@ -70,7 +68,7 @@ const savedMetric = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Of trends: the letter of a series, or the text or name of a formula; default the first series. Of revenue: the currency; default the only one. Of sessions: sessions (the default), users, bounce_rate, avg_duration_seconds or pages_per_session. Of a funnel it is always the conversion rate.',
+      'Of trends: the letter of a series, or the text or name of a formula; default the first series. Of revenue: the currency; default the only one. Of a funnel it is always the conversion rate, and a bucket is judged when the window of everyone who entered in it has ended.',
     ),
 });
 

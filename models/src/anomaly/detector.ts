@@ -26,7 +26,8 @@ export interface Detector {
   readonly name: string;
   readonly version: number;
   step(point: Point): Finding;
-  incidentOpened(direction: Direction): void;
+  /** @param startMs the bucket it opened with */
+  incidentOpened(direction: Direction, startMs: number): void;
   incidentResolved(): void;
   write(to: StateWriter): void;
 }

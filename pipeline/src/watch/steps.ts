@@ -10,8 +10,7 @@
  * 5 anomalies-written  flags and what tells of them are written
  * 6 committed          all of the above holds
  */
-export type WatchStep =
-  'asked' | 'judged' | 'fenced' | 'points-written' | 'anomalies-written' | 'committed';
+export type WatchStep = 'asked' | 'judged' | 'fenced' | 'points-written' | 'anomalies-written' | 'committed';
 
 /** Called after each step of each slice; the work waits for it. */
 export type OnWatchStep = (step: WatchStep) => Promise<void> | void;

@@ -45,6 +45,8 @@ export interface WatchedSeries {
   /** Buckets that start before this one are judged without notifying anybody. */
   watchedSinceMs: number;
   snoozedUntilMs: number | undefined;
+  /** What is closed of it is not final yet: it is not behind. */
+  isWaiting?: boolean;
 }
 
 /** Counts are judged by a model of counts, anything else by an ensemble. */

@@ -109,7 +109,8 @@ create table anomalies (
   peak_observed    double precision not null,
   peak_expected    double precision not null,
   peak_surprise    double precision not null,
-  -- Of the buckets from `since` to the last one that was out of the ordinary: what severity goes by, together with the peak.
+  -- Of its buckets up to the one that opened it, and of those after it that were out of the ordinary: what severity goes by,
+  -- together with the peak.
   buckets          integer not null,
   observed_sum     double precision not null,
   expected_sum     double precision not null,
@@ -173,3 +174,6 @@ create table notifications (
   unique (channel_id, digest_day)
 );
 create index notifications_due on notifications (next_attempt_at) where delivered_at is null and failed_at is null;
+
+-- How long messages took from receipt until they could be asked for, by the time of receipt.
+create index batches_received on batches (received_from) where state = 'done';

@@ -1,6 +1,6 @@
 import type { Detector, Evidence, Finding } from '../detector.js';
 import { BUCKET_MS, type Direction, type MonitorOptions, type Point, type Verdict } from '../monitor.js';
-import type { StateReader, StateWriter } from '../state-bytes.js';
+import { UnusableStateError, type StateReader, type StateWriter } from '../state-bytes.js';
 import { DriftSums, driftHeight, type DriftReading } from './drift.js';
 import { Excursion } from './excursion.js';
 import { dayNumberOf, LocalClock, type LocalTime } from './local-clock.js';
@@ -25,7 +25,7 @@ const SHARES = { rollUps: 0.75, suspicions: 0.1, drift: 0.15 } as const;
  * Windows overlap: so many times the rate of one bucket's tail is the rate at which the most surprising of them opens an
  * incident. Found by simulation of counts that follow the model.
  */
-const WINDOWS_AT_ONCE = 2.2;
+const WINDOWS_AT_ONCE = 1.7;
 /** Deviations beyond which a bucket no longer moves the profile further. */
 const CLIP = 3;
 /** An incident that stays is the new level after so long; where nearly nothing came, later. */
@@ -68,15 +68,8 @@ export class CountDetector implements Detector {
     if (saved) this.#read(saved);
   }
 
-  localTime(startMs: number): LocalTime {
-    return this.#clock.at(startMs);
-  }
-
   step(point: Point): Finding {
     const { startMs, value } = point;
-    if (!(startMs > this.#lastMs) && !Number.isNaN(this.#lastMs)) {
-      throw new RangeError('Buckets are watched in the order of time, each once.');
-    }
     if (value !== null && !(value >= 0 && Number.isFinite(value))) {
       throw new RangeError('A count is a number from zero up, or null where it is not known.');
     }
@@ -118,7 +111,8 @@ export class CountDetector implements Detector {
   }
 
   write(to: StateWriter): void {
-    to.number(this.#firstMs)
+    to.number(this.version)
+      .number(this.#firstMs)
       .number(this.#lastMs)
       .number(this.#isWarm ? 1 : 0);
     this.#rate.write(to);
@@ -129,6 +123,12 @@ export class CountDetector implements Detector {
   }
 
   #read(from: StateReader): void {
+    const version = from.number();
+    if (version !== this.version) {
+      throw new UnusableStateError(
+        `The state is of version ${version} of the detector, which is ${this.version}.`,
+      );
+    }
     this.#firstMs = from.number();
     this.#lastMs = from.number();
     this.#isWarm = from.number() === 1;
@@ -148,7 +148,7 @@ export class CountDetector implements Detector {
     days: number,
   ): Finding {
     const { mean, uncertainty, sharedUncertainty } = expected;
-    const spread = this.#rollUps.dispersion + uncertainty;
+    const spread = this.#rollUps.spreadOf(uncertainty);
     this.#rollUps.add(count, mean, uncertainty, sharedUncertainty);
     const learnsDispersion = days >= this.#daysBefore.dispersion;
     const drift = learnsDispersion
@@ -164,14 +164,14 @@ export class CountDetector implements Detector {
     const clipped = Math.max(-CLIP * deviation, Math.min(CLIP * deviation, count - mean));
     if (learnsDispersion) this.#rollUps.learn();
     if (evidence === null || evidence.surprise < evidence.threshold) {
-      this.#rate.learn(time, isHoliday, 1 + clipped / mean, 1 / mean + this.#rollUps.dispersion);
+      this.#rate.learn(time, isHoliday, 1 + clipped / mean, 1 / mean + this.#rollUps.spreadOf(0));
     }
     return { verdict, evidence, suspicion: this.#suspicion(verdict, count, mean, spread), isOver: false };
   }
 
   /** While an incident is open the profile stands still. */
   #follow(verdict: Verdict, count: number, { mean, uncertainty }: ExpectedRate): Finding {
-    const spread = this.#rollUps.dispersion + uncertainty;
+    const spread = this.#rollUps.spreadOf(uncertainty);
     const lnTail = Math.min(lnUpperTail(count, mean, spread), lnLowerTail(count, mean, spread));
     const isOver = this.#excursion.add(count, mean, mean + spread * mean * mean, lnTail > CALM_LN_TAIL);
     return { verdict, evidence: null, suspicion: null, isOver: isOver || this.#isOverByTime() };
@@ -226,7 +226,7 @@ export class CountDetector implements Detector {
       };
     }
     const { mean } = expected;
-    const spread = this.#rollUps.dispersion + expected.uncertainty;
+    const spread = this.#rollUps.spreadOf(expected.uncertainty);
     const [lower, upper] = ordinaryRange(mean, spread, Math.log(this.#alertsPerBucket));
     const known = { startMs, observed: value, expected: mean, lower, upper };
     if (value === null) return { ...known, tailProbability: 1, direction: null, isAnomalous: false };

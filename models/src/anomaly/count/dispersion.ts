@@ -8,7 +8,7 @@ const CLIP = 4;
 /**
  * Learns by how much sums vary more than they should: c in Var = known + c·mean², by weighted moments. An observation of c
  * is ((x - mean)² - known) / mean², its weight the inverse of its variance under what is believed so far
- * (2·Var² + mean) / mean⁴; old ones fade. Never negative.
+ * (2·Var² + mean) / mean⁴; old ones fade. Never negative: what is known of a rate gets better by the week, so what was taken for too much of it is no measure of the next week's.
  */
 export class Dispersion {
   readonly #keep: number;

@@ -47,6 +47,11 @@ export class RollUps {
     return this.#dispersions[0]!.value;
   }
 
+  /** Relative variance of the rate of one bucket: how well it is known, and how much it varies by itself. */
+  spreadOf(uncertainty: number): number {
+    return this.dispersion + uncertainty;
+  }
+
   add(count: number, mean: number, uncertainty: number, sharedUncertainty: number): void {
     const last = this.#at;
     this.#at = (this.#at + 1) % this.#size;
@@ -95,9 +100,7 @@ export class RollUps {
       if (buckets > this.#held) break;
       const mean = this.#total(1, buckets);
       if (mean <= 0) continue;
-      const dispersion = this.#dispersions[s]!;
-      const known = this.#variance(s, buckets, mean) - dispersion.value * mean * mean;
-      dispersion.learn(this.#total(0, buckets), mean, known);
+      this.#dispersions[s]!.learn(this.#total(0, buckets), mean, this.#knownVariance(s, buckets, mean));
     }
   }
 
@@ -124,9 +127,13 @@ export class RollUps {
   }
 
   #variance(scale: number, buckets: number, mean: number): number {
-    const single = scale === 0 ? 0 : this.dispersion * this.#total(3, buckets);
     const own = this.#dispersions[scale]!.value * mean * mean;
-    return mean + this.#total(2, buckets) + single + own + this.#total(4, buckets) ** 2;
+    return this.#knownVariance(scale, buckets, mean) + own;
+  }
+
+  #knownVariance(scale: number, buckets: number, mean: number): number {
+    const single = scale === 0 ? 0 : this.dispersion * this.#total(3, buckets);
+    return mean + this.#total(2, buckets) + single + this.#total(4, buckets) ** 2;
   }
 
   #total(of: number, buckets: number): number {

@@ -12,6 +12,11 @@ const WEEKS_REMEMBERED = 8;
 const LEVEL_DAYS = 10;
 /** Nobody knows a level better than this (variance of its logarithm). */
 const LEVEL_FLOOR = 1e-4;
+/**
+ * The factors of a bucket err against each other, which a diagonal covariance does not know: the error of their product is
+ * about half of the sum of their variances (measured on simulated counts, hours and five minutes, 5 to 500 a bucket).
+ */
+const OWN_SHARE = 0.5;
 /** Cells of a day below hours. Finer buckets share one. */
 const FINEST_MS = 300_000;
 
@@ -43,6 +48,7 @@ export class SeasonalRate {
   readonly #holiday: Factors;
   #level = Number.NaN;
   #levelInformation = 0;
+  #bucketsSeen = 0;
 
   constructor(intervalMs: number) {
     this.#intervalMs = intervalMs;
@@ -72,7 +78,9 @@ export class SeasonalRate {
       mean *= each.value();
       uncertainty += each.variance();
     }
-    return { mean, uncertainty, sharedUncertainty: isHoliday ? this.#holiday.variance() : 0 };
+    const sharedUncertainty = isHoliday ? this.#holiday.variance() : 0;
+    uncertainty = OWN_SHARE * (uncertainty - sharedUncertainty) + sharedUncertainty;
+    return { mean, uncertainty, sharedUncertainty };
   }
 
   /**
@@ -81,12 +89,18 @@ export class SeasonalRate {
    */
   learn(time: LocalTime, isHoliday: boolean, ratio: number, noise: number): void {
     this.#aim(time, isHoliday);
+    this.#bucketsSeen += 1;
+    const isFirstDay = this.#hour !== null && this.#bucketsSeen * this.#intervalMs < DAY_MS;
+    if (isFirstDay) {
+      this.#hour!.move(ratio - 1, noise + this.#hour!.variance());
+      return;
+    }
     const learning = isHoliday ? [this.#holiday] : this.#factorsOf(false);
     let total = noise + this.#levelVariance();
     for (const each of this.#factorsOf(isHoliday)) total += each.variance();
     for (const each of learning) each.move(ratio - 1, total);
     if (!isHoliday) {
-      const information = 1 / (noise + 0.01);
+      const information = 1 / (total - this.#levelVariance() + LEVEL_FLOOR);
       this.#levelInformation =
         this.#levelInformation * Math.exp(-this.#intervalMs / DAY_MS / LEVEL_DAYS) + information;
       this.#level *= 1 + (information / this.#levelInformation) * (ratio - 1);
@@ -109,13 +123,14 @@ export class SeasonalRate {
   }
 
   write(to: StateWriter): void {
-    to.number(this.#level).number(this.#levelInformation);
+    to.number(this.#level).number(this.#levelInformation).number(this.#bucketsSeen);
     for (const each of this.#all()) each.write(to);
   }
 
   read(from: StateReader): void {
     this.#level = from.number();
     this.#levelInformation = from.number();
+    this.#bucketsSeen = from.number();
     for (const each of this.#all()) each.read(from);
   }
 
