@@ -299,17 +299,17 @@ describe('the stream of anomalies', () => {
   it('begins with what happens from now on', async () => {
     const series = await watchSeries();
     await addAnomaly(series, 1, { state: 'resolved' });
-    let heard = false;
+    let heard: Anomaly[] | undefined;
     const reading = read('/v1/anomalies/stream', 1).then((anomalies) => {
-      heard = true;
-      return anomalies;
+      heard = anomalies;
     });
     const made: number[] = [];
-    for (let hour = 2; !heard; hour += 1) {
+    for (let hour = 2; heard === undefined; hour += 1) {
       made.push(await addAnomaly(series, hour, { state: 'resolved' }));
       await api.pool.query('select pg_sleep(0.05)');
     }
-    expect(made).toContain((await reading)[0]!.anomaly_id);
+    await reading;
+    expect(made).toContain(heard[0]!.anomaly_id);
   });
 
   it('refuses an id that is none', async () => {

@@ -212,6 +212,14 @@ describe('a band', () => {
     expect(Date.parse(incident!.until!)).toBeGreaterThan(OUTAGE.toMs);
   });
 
+  it('is there for people and sums, too', async () => {
+    const series = [{ event: 'buy', measure: 'unique_users' }];
+    const band = bandOf(await trends({ ...MAY_20, series, bands: true }));
+    expect(band.source).toBe('computed');
+    expect(band.buckets[60]!.expected).toBeGreaterThan(0);
+    expect(inOutage(band.incidents)).toHaveLength(1);
+  });
+
   it('of what is not complete yet is what is expected there', async () => {
     const answer = await trends({ from: '2024-05-31', to: '2024-06-01', bands: true });
     const band = bandOf(answer);
