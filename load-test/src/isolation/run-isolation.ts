@@ -240,7 +240,7 @@ function* addressTries(attacker: Project): Generator<Try> {
     for (const text of [
       ...GUESSES,
       ...INJECTIONS,
-      ...(/\*$|\*\/acknowledge$/.test(address) ? numbers : []),
+      ...(/\/\*(\/acknowledge)?$/.test(address) ? numbers : []),
     ]) {
       yield {
         method,

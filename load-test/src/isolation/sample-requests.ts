@@ -84,8 +84,6 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
       breakdown: { property: ['a', 'b'], limit: 5 },
       filters: BEHAVIOURS,
       bots: 'exclude',
-      bands: true,
-      forecast: { buckets: 3 },
       source: 'auto',
       ...RANGE,
       ...REQUEST,
