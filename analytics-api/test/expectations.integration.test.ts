@@ -212,12 +212,14 @@ describe('a band', () => {
     expect(Date.parse(incident!.until!)).toBeGreaterThan(OUTAGE.toMs);
   });
 
-  it('is there for people and sums, too', async () => {
+  it('is there for people and for levels, too', async () => {
     const series = [{ event: 'buy', measure: 'unique_users' }];
     const band = bandOf(await trends({ ...MAY_20, series, bands: true }));
     expect(band.source).toBe('computed');
     expect(band.buckets[60]!.expected).toBeGreaterThan(0);
     expect(inOutage(band.incidents)).toHaveLength(1);
+    const level = bandOf(await trends({ ...MAY_20, series: [{ measure: 'count_per_user' }], bands: true }));
+    expect(level.buckets[60]!.expected).toBeGreaterThan(0);
   });
 
   it('of what is not complete yet is what is expected there', async () => {

@@ -1,4 +1,4 @@
-import type { BandAnswer } from '@sluice/contracts';
+import type { BandAnswer, Measure } from '@sluice/contracts';
 import { createSeriesMonitor, type Judgement, type WatchInterval } from '@sluice/models/anomaly';
 import { setImmediate as turn } from 'node:timers/promises';
 import { askBand, askIncidents, askWatchedSeries } from '../questions/watched-series.js';
@@ -11,6 +11,8 @@ type Shown = Exclude<BandAnswer, { source: 'none' }>;
 type BandBucket = Shown['buckets'][number];
 
 const NOTHING: BandBucket = { expected: null, lower: null, upper: null, anomalous: false };
+/** Whole numbers of things that happen by themselves; others are levels. */
+const COUNTED: ReadonlySet<Measure> = new Set(['count', 'unique_users', 'unique_sessions']);
 /** Without so many buckets before, a monitor says nothing. */
 const LEAST_LEARNED_DAYS = 2;
 /** Buckets after which others have their turn. */
@@ -101,7 +103,7 @@ async function computedBand(
   }
   const learned = await readValues(history);
   const monitor = createSeriesMonitor({
-    kind: series.measure === 'count' ? 'count' : 'level',
+    kind: COUNTED.has(series.measure) ? 'count' : 'level',
     interval,
     timeZone: zone.name,
   });
