@@ -6,10 +6,11 @@ interface Flags {
   peers?: boolean;
   events?: number;
   users?: number;
+  data?: string;
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'churn'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -19,11 +20,17 @@ const program = new Command('bench')
       '  landing     rows a second from the log to Postgres and ClickHouse, beside plain COPY\n' +
       '  end-to-end  events a second that are accepted and become queryable as fast as they come\n' +
       '  queries     answers of the API over 60 days of events, beside the best SQL by hand and the shapes of peers\n' +
-      '  sdk-size    bytes of the browser SDK and of each autocapture module',
+      '  sdk-size    bytes of the browser SDK and of each autocapture module\n' +
+      '  churn       models of churn: on the purchases of CDNOW, and on a million simulated people',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
   .option('--events <n>', 'queries: events to ask about (default: 10 million)', positiveInteger)
-  .option('--users <n>', 'queries: people who did them (default: 500,000)', positiveInteger)
+  .option(
+    '--users <n>',
+    'queries: people who did them (default: 500,000); churn: people simulated (default: 1 million)',
+    positiveInteger,
+  )
+  .option('--data <dir>', 'churn: directory of CDNOW_sample.txt or CDNOW_master.txt, or one of them')
   .option(
     '--peers',
     'sdk-size: other trackers, too; those that are missing are installed from npm, into .cache',
@@ -67,6 +74,16 @@ async function measure(
         onProgress: (text) => context.progress(text),
       });
       return { ok: result.disagreeing === 0, result };
+    }
+    case 'churn': {
+      if (flags.data === undefined) throw new Error('churn needs --data, the directory of the CDNOW files.');
+      const { benchChurn } = await import('../bench/churn/bench-churn.js');
+      const result = await benchChurn({
+        data: flags.data,
+        ...(flags.users === undefined ? {} : { people: flags.users }),
+        onProgress: (text) => context.progress(text),
+      });
+      return { ok: result.failed.length === 0, result };
     }
     case 'sdk-size': {
       const { benchSdkSize } = await import('../bench/sdk-size.js');
