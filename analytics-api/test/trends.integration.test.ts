@@ -339,6 +339,7 @@ describe('an answer', () => {
       timezone: 'Asia/Kathmandu',
       filters: [],
       bots: 'include',
+      bands: false,
       source: 'auto',
     });
     expect(answer.series[0]).toMatchObject({ source: 'counts_15m', additive: true, exact: true, total: 1 });

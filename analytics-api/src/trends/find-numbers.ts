@@ -10,7 +10,7 @@ import {
   askRankedGroups,
   askTrailingChanges,
 } from './ask-numbers.js';
-import { addUp, collect, collectTrailing, type FoundSeries } from './fill.js';
+import { addUp, collect, collectTrailing, type Found, type FoundSeries } from './fill.js';
 import { ADDITIVE, COUNTING } from './measures.js';
 import { seriesRows, type SeriesPlan } from './series-rows.js';
 
@@ -48,6 +48,11 @@ export async function findNumbers(
   const found = await ask({ kept }, 'disjoint');
   const hasOther = known?.includes(OTHER_KEY) ?? found.groups.has(OTHER_KEY);
   return { found, keys: hasOther ? [...kept, OTHER_KEY] : kept };
+}
+
+/** The numbers of a series in some buckets, without its groups. */
+export async function findOverall(plan: SeriesPlan, buckets: readonly MarkedBucket[]): Promise<Found> {
+  return (await asker(plan, buckets)('none', 'none')).overall;
 }
 
 /** The numbers of several series that measure one property of the same events, without groups. */

@@ -14,8 +14,10 @@ import { groupKeyOf, isCohortBreakdown, NONE_KEY, OTHER_KEY, readGroupKey } from
 import { bucketAnswers, markedBuckets, type MarkedBucket } from '../time/marked-buckets.js';
 import { periodFrom, previousPeriod } from '../time/previous-period.js';
 import { resolveRange, type TimeRange } from '../time/range.js';
+import { bandOf } from './band.js';
 import { fill, type FoundSeries, type Values } from './fill.js';
-import { findNumbers, findTogether, trailingBuckets } from './find-numbers.js';
+import { findNumbers, findOverall, findTogether, trailingBuckets } from './find-numbers.js';
+import { forecastOf } from './forecast.js';
 import { readFormula, type Formula } from './formula.js';
 import { ADDITIVE, COUNTING, DEFINITIONS } from './measures.js';
 import { chooseSource } from './plan.js';
@@ -36,7 +38,13 @@ export const trends: QuestionKind<'trends'> = {
     const series: TrendsSeriesAnswer[] = [];
     for (const indexes of askedTogether(query)) {
       const answers = await answerSeries(query, indexes, { scope, buckets, previousBuckets });
-      for (const [place, index] of indexes.entries()) series[index] = answers[place]!;
+      for (const [place, index] of indexes.entries()) {
+        const answer = answers[place]!;
+        series[index] = {
+          ...answer,
+          ...(await expectationsOf(query, index, answer.values, { scope, buckets })),
+        };
+      }
     }
     return {
       kind: 'trends',
@@ -148,6 +156,24 @@ function answerOf(
             ...valuesOf(({ groups }) => groups.get(key)),
           })),
         }),
+  };
+}
+
+/** What was, and what is to be, expected of a series, where that is asked for. */
+async function expectationsOf(
+  query: TrendsQuery,
+  index: number,
+  values: readonly (number | null)[],
+  { scope, buckets }: Pick<Periods, 'scope' | 'buckets'>,
+): Promise<Pick<TrendsSeriesAnswer, 'band' | 'forecast'>> {
+  const { bands, forecast } = query;
+  const series = query.series[index]!;
+  const plan: SeriesPlan = { scope, query, series, index, source: chooseSource(series, query, buckets) };
+  const readValues = async (of: readonly MarkedBucket[]): Promise<(number | null)[]> =>
+    fill(await findOverall(plan, of), of, COUNTING.has(series.measure)).values;
+  return {
+    ...(bands ? { band: await bandOf(plan, buckets, values, readValues) } : {}),
+    ...(forecast === undefined ? {} : { forecast: await forecastOf(plan, forecast.buckets, readValues) }),
   };
 }
 

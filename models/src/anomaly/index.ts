@@ -10,3 +10,5 @@ export {
   type WatchInterval,
 } from './monitor.js';
 export { createEnsembleDetector, type EnsembleDetector, type EnsembleOptions } from './ensemble/index.js';
+export { createSeriesMonitor } from './create-series-monitor.js';
+export { UnusableStateError } from './state-bytes.js';
