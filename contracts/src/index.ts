@@ -1,3 +1,4 @@
+export * from './anomalies.js';
 export * from './annotations.js';
 export * from './answers.js';
 export * from './body-ranges.js';

@@ -15,8 +15,10 @@ import { cutIntoBuckets, isClockInterval, type CalendarBucket } from '../time/bu
 import { bucketAnswers, markedBuckets, type MarkedBucket } from '../time/marked-buckets.js';
 import { periodFrom, previousPeriod } from '../time/previous-period.js';
 import { localDate, resolveRange, type TimeRange } from '../time/range.js';
+import { bandOf } from './band.js';
 import { askLargestGroups, askNumbers, askTrailingChanges } from './ask-numbers.js';
 import { addUp, collect, collectTrailing, fill, type FoundSeries, type Values } from './fill.js';
+import { forecastOf } from './forecast.js';
 import { readFormula, type Formula } from './formula.js';
 import { ADDITIVE, COUNTING, DEFINITIONS } from './measures.js';
 import { chooseSource } from './plan.js';
@@ -97,6 +99,10 @@ async function answerSeries(
     ...fill(pick(found), buckets, isCounting),
     ...(before === undefined ? {} : { previous: fill(pick(before), previousBuckets!, isCounting) }),
   });
+  const overall = valuesOf((of) => of.overall);
+  const readValues = async (of: readonly MarkedBucket[]): Promise<(number | null)[]> =>
+    fill((await asker(plan, of)('none', 'none')).overall, of, isCounting).values;
+  const { bands, forecast } = query;
   return {
     letter: letterOf(index),
     name: series.name ?? series.event ?? series.type ?? 'all events',
@@ -108,7 +114,7 @@ async function answerSeries(
     additive:
       ADDITIVE.has(series.measure) && (query.breakdown === undefined || !isCohortBreakdown(query.breakdown)),
     source,
-    ...valuesOf(({ overall }) => overall),
+    ...overall,
     ...(query.breakdown === undefined
       ? {}
       : {
@@ -117,6 +123,8 @@ async function answerSeries(
             ...valuesOf(({ groups }) => groups.get(key)),
           })),
         }),
+    ...(bands ? { band: await bandOf(plan, buckets, overall.values, readValues) } : {}),
+    ...(forecast === undefined ? {} : { forecast: await forecastOf(plan, forecast.buckets, readValues) }),
   };
 }
 
