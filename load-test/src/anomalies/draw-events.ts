@@ -33,7 +33,7 @@ export function drawEvents(
   for (const { event, perMinuteAt } of sources) {
     const perMs = perMinuteAt(fromMs) / 60_000;
     if (perMs <= 0) continue;
-    for (let atMs = fromMs; ; ) {
+    for (let atMs = fromMs; ;) {
       atMs -= Math.log(1 - random()) / perMs;
       if (atMs >= toMs) break;
       messages.push({
