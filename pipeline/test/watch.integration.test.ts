@@ -360,6 +360,37 @@ describe('watching a stream with weeks of history', () => {
     expect(await count(stores, 'watches')).toBe(0);
   });
 
+  it('begins no series while history is being sent', async () => {
+    await makeEveryEvent();
+    // Everything was received within the last minutes, and most of it is older than an hour.
+    const found = await stores.postgres.pool.query<{ last: Date }>(
+      'select max(received_at) as last from events',
+    );
+    const lastMs = found.rows[0]!.last.getTime();
+    await handWatcher(stores).passAt(lastMs + 1_000);
+    expect(await count(stores, 'watch_series')).toBe(0);
+    await handWatcher(stores).passAt(lastMs + 61_000);
+    expect(await count(stores, 'watch_series')).toBe(3);
+  });
+
+  it('tells nobody of days long past when a watch was off', async () => {
+    const { pool } = stores.postgres;
+    await makeWatch(stores, { name: 'one', metric: { kind: 'events', event: 'Signup' } });
+    await makeHook();
+    const watcher = handWatcher(stores);
+    await watcher.passAt(outage.fromMs - 2 * DAY_MS);
+    await pool.query('update watches set enabled = false');
+    await watcher.passAt(outage.fromMs - DAY_MS);
+    expect(
+      await count(stores, `watch_points where bucket >= to_timestamp(${(outage.fromMs - DAY_MS) / 1_000})`),
+    ).toBe(0);
+    await pool.query('update watches set enabled = true');
+    await watcher.passAt(outage.toMs + 2 * HOUR_MS);
+    await deliver(outage.toMs + 2 * HOUR_MS);
+    expect(await readFlags(stores, 'backfilled')).toMatchObject([{ direction: 'down', state: 'resolved' }]);
+    expect(told()).toEqual([]);
+  });
+
   it('begins a series anew when its watch measures something else, and keeps what was found', async () => {
     const { pool } = stores.postgres;
     await makeWatch(stores, { name: 'one', metric: { kind: 'events', event: 'Signup' } });

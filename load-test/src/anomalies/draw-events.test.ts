@@ -25,7 +25,7 @@ describe('drawn events', () => {
 
   it('follow the day', () => {
     const rhythm = dailyRhythm(10);
-    expect(rhythm(12 * 3_600_000)).toBeCloseTo(14, 9);
-    expect(rhythm(0)).toBeCloseTo(6, 9);
+    expect(rhythm(12 * 3_600_000)).toBeCloseTo(12, 9);
+    expect(rhythm(0)).toBeCloseTo(8, 9);
   });
 });

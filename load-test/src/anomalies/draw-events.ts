@@ -2,7 +2,7 @@
 export interface EventSource {
   event: string;
   /** Expected events in a minute that begins at an instant. */
-  perMinuteAt(this: void, ms: number): number;
+  perMinuteAt: (ms: number) => number;
 }
 
 export interface DrawnMessage {
@@ -16,9 +16,9 @@ export interface DrawnMessage {
 const DAY_MS = 86_400_000;
 const DEVICES = 2_000;
 
-/** Busier by day than by night, in UTC: between 0.6 and 1.4 of the mean. */
+/** Busier by day than by night, in UTC: between 0.8 and 1.2 of the mean. */
 export function dailyRhythm(mean: number): (ms: number) => number {
-  return (ms) => mean * (1 + 0.4 * Math.sin(((ms % DAY_MS) / DAY_MS - 0.25) * 2 * Math.PI));
+  return (ms) => mean * (1 + 0.2 * Math.sin(((ms % DAY_MS) / DAY_MS - 0.25) * 2 * Math.PI));
 }
 
 /**

@@ -20,7 +20,7 @@ const program = new Command('verify-anomalies')
     'Starts a Sluice of its own, sends weeks of history and then events as they happen, with one outage and one spike, and checks that both are flagged, told of once and resolved. Takes about ten minutes.',
   )
   .option('--days <n>', 'days of minutes sent before', positive, 16)
-  .option('--per-minute <n>', 'events of each of two kinds a minute, on average', positive, 15)
+  .option('--per-minute <n>', 'events of each of two kinds a minute, on average', positive, 25)
   .option('--seed <n>', 'what is random follows from it', positiveInteger, 1)
   .option('--keep', 'keep the data directory');
 

@@ -219,3 +219,15 @@ export async function noteFailure(
     [seriesIds, text.slice(0, 2_000)],
   );
 }
+
+/** From this bucket on, whatever these series find is told. */
+export async function moveWatchedSince(
+  client: pg.ClientBase,
+  seriesIds: readonly number[],
+  sinceMs: number,
+): Promise<void> {
+  await client.query(
+    'update watch_series set watched_since = to_timestamp($2 / 1000.0) where series_id = any($1::bigint[])',
+    [seriesIds, sinceMs],
+  );
+}
