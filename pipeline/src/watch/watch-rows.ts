@@ -70,16 +70,13 @@ interface SeriesRow {
   detector_version: number;
   next_bucket: Date;
   watched_since: Date;
-  snoozed_until: Date | null;
 }
-
-const SERIES_COLUMNS = `series_id, watch_id, series, kind, measured, detector, detector_version, next_bucket, watched_since,
-  snoozed_until`;
 
 /** The series of a project that are judged, without their states. */
 export async function readSeries(client: pg.ClientBase, projectId: number): Promise<WatchedSeries[]> {
   const found = await client.query<SeriesRow>(
-    `select ${SERIES_COLUMNS} from watch_series s
+    `select series_id, watch_id, series, kind, measured, detector, detector_version, next_bucket, watched_since
+     from watch_series s
      where project_id = $1 and retired_at is null
        and exists (select 1 from watches w where w.watch_id = s.watch_id and w.enabled)
      order by series_id`,
@@ -95,7 +92,6 @@ export async function readSeries(client: pg.ClientBase, projectId: number): Prom
     detectorVersion: row.detector_version,
     nextMs: row.next_bucket.getTime(),
     watchedSinceMs: row.watched_since.getTime(),
-    snoozedUntilMs: row.snoozed_until?.getTime(),
   }));
 }
 

@@ -44,7 +44,6 @@ export interface WatchedSeries {
   nextMs: number;
   /** Buckets that start before this one are judged without notifying anybody. */
   watchedSinceMs: number;
-  snoozedUntilMs: number | undefined;
   /** What is closed of it is not final yet: it is not behind. */
   isWaiting?: boolean;
 }
