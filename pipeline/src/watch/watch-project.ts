@@ -140,16 +140,16 @@ function viewOf(
 
 /**
  * What is more than a day behind, because the watch was off or nothing ran, is history: it is judged without telling anybody
- * of days long past.
+ * of days long past. Not so saved queries: a funnel is as late as its window is long.
  */
 async function makeHistory(
   { watch, own, untilMs }: { watch: Watch; own: readonly WatchedSeries[]; untilMs: number },
   client: pg.PoolClient,
 ): Promise<void> {
+  if (watch.metric.kind === 'saved') return;
   const latestMs = Math.max(DAY_MS, 2 * BUCKET_MS[watch.interval]);
   const late = own.filter(
-    ({ nextMs, watchedSinceMs, isWaiting }) =>
-      isWaiting !== true && nextMs >= watchedSinceMs && untilMs - nextMs > latestMs,
+    ({ nextMs, watchedSinceMs }) => nextMs >= watchedSinceMs && untilMs - nextMs > latestMs,
   );
   if (late.length === 0) return;
   await moveWatchedSince(
