@@ -92,7 +92,7 @@ export class SeasonalRate {
     this.#bucketsSeen += 1;
     const isFirstDay = this.#hour !== null && this.#bucketsSeen * this.#intervalMs < DAY_MS;
     if (isFirstDay) {
-      this.#hour!.move(ratio - 1, noise + this.#hour!.variance());
+      this.#hour.move(ratio - 1, noise + this.#hour.variance());
       return;
     }
     const learning = isHoliday ? [this.#holiday] : this.#factorsOf(false);
