@@ -28,7 +28,7 @@ const DISPERSIONS = [0, 0.05] as const;
 const METHOD =
   'Simulated counts with a rhythm of day and week, Poisson and negative binomial. Incidents begin at random where at least ' +
   'half of the mean is expected as long as they last (6 h of hours, 2 h of five minutes): where nothing is expected, ' +
-  'nothing is missed. outage: nothing comes; drop: half; spike: three times as many; drift: down to 60 % within 7 days, ' +
+  'nothing is missed; and where no incident is open already. outage: nothing comes; drop: half; spike: three times as many; drift: down to 60 % within 7 days, ' +
   'found within 10. A delay of 0 is the first bucket of the incident; within two buckets: 0, 1 or 2.';
 
 /** How well the monitor of counts finds what was injected into simulated series, and how often it is wrong. */
