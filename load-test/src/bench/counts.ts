@@ -11,6 +11,8 @@ export interface CountsResult {
   /** How it was measured, in words. */
   method: string;
   cells: MeasuredCell[];
+  /** Aims that are not met, in words. */
+  missedAims: string[];
 }
 
 export interface CountsBenchOptions {
@@ -21,6 +23,9 @@ export interface CountsBenchOptions {
   signal?: AbortSignal;
   onProgress?: (text: string) => void;
 }
+
+/** Nineteen outages of twenty, seventeen drops of twenty; false alerts within this factor of the configured rate, in each cell. */
+const AIMS = { outagesFound: 0.95, dropsFound: 0.85, falseAlertFactor: 1.5 } as const;
 
 const MEANS = [1, 5, 50, 500] as const;
 const DISPERSIONS = [0, 0.05] as const;
@@ -55,21 +60,34 @@ export async function benchCounts({
     const counted = of.map(count);
     return counted.reduce((sum, [n]) => sum + n, 0) / counted.reduce((sum, [, all]) => sum + all, 0);
   };
+  const outagesFound = share(
+    cells.filter(({ mean }) => mean >= 5),
+    ({ found }) => [found.outage.foundWithinTwo, found.outage.of],
+  );
+  const dropsFound = share(
+    cells.filter(({ mean }) => mean >= 50),
+    ({ found }) => [found.drop.found, found.drop.of],
+  );
+  const falseAlertRatio = share(cells, ({ falseAlerts, expectedFalseAlerts }) => [
+    falseAlerts,
+    expectedFalseAlerts,
+  ]);
+  const isNear = (ratio: number): boolean =>
+    ratio <= AIMS.falseAlertFactor && ratio >= 1 / AIMS.falseAlertFactor;
   return {
-    outagesFound: share(
-      cells.filter(({ mean }) => mean >= 5),
-      ({ found }) => [found.outage.foundWithinTwo, found.outage.of],
-    ),
-    dropsFound: share(
-      cells.filter(({ mean }) => mean >= 50),
-      ({ found }) => [found.drop.found, found.drop.of],
-    ),
-    falseAlertRatio: share(cells, ({ falseAlerts, expectedFalseAlerts }) => [
-      falseAlerts,
-      expectedFalseAlerts,
-    ]),
+    outagesFound,
+    dropsFound,
+    falseAlertRatio,
     falseAlertsPerMonthConfigured: FALSE_ALERTS_PER_MONTH,
     method: METHOD,
     cells,
+    missedAims: [
+      ...(outagesFound >= AIMS.outagesFound ? [] : ['total outages found']),
+      ...(dropsFound >= AIMS.dropsFound ? [] : ['drops found']),
+      ...(isNear(falseAlertRatio) ? [] : ['false alerts']),
+      ...cells
+        .filter((cell) => !isNear(cell.falseAlertRatio))
+        .map(({ interval, mean, dispersion }) => `false alerts: ${interval}, ${mean}, ${dispersion}`),
+    ],
   };
 }

@@ -80,7 +80,7 @@ async function measure(
         signal: context.signal,
         onProgress: (text) => context.progress(text),
       });
-      return { ok: result.falseAlertRatio <= 1.5 && result.falseAlertRatio >= 1 / 1.5, result };
+      return { ok: result.missedAims.length === 0, result };
     }
   }
 }

@@ -38,7 +38,7 @@ const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2026, 1, 2);
 const WARM_UP_DAYS = 14;
 export const FALSE_ALERTS_PER_MONTH = 1;
-/** Injected at a random moment of the fifth week, or as soon afterwards as it can be. */
+/** Injected at a random moment of the fifth week; where an incident is open then, of the week after it. */
 const INJECTED_AFTER_DAYS = 28;
 
 /** Measures one cell: series without incidents for `days` after the warm-up, and each kind of incident once a series. */
@@ -55,16 +55,14 @@ export function measureCell(cell: Cell, { series, days }: { series: number; days
   for (let seed = 1; seed <= series; seed++) {
     const season = createSeason(seed, intervalMs);
     const random = createRandom(seed * 1_009 + Math.round(cell.mean * 17 + cell.dispersion * 1e5));
-    const earliestMs =
-      START_MS + Math.floor(((INJECTED_AFTER_DAYS + 7 * random()) * DAY_MS) / intervalMs) * intervalMs;
+    let injectedMs = chooseMoment(season, random, intervalMs, INJECTED_AFTER_DAYS);
     const monitor = createSeriesMonitor(options);
     let before: Uint8Array | undefined;
-    let injectedMs = 0;
     let isOpen = false;
     for (let at = START_MS; at < START_MS + (WARM_UP_DAYS + days) * DAY_MS; at += intervalMs) {
-      if (before === undefined && at >= earliestMs && !isOpen && isBusy(season, at, intervalMs)) {
-        before = monitor.save();
-        injectedMs = at;
+      if (at === injectedMs && !isOpen) before = monitor.save();
+      if (at === injectedMs && isOpen) {
+        injectedMs = chooseMoment(season, random, intervalMs, (at - START_MS) / DAY_MS + 1);
       }
       const value = drawCount(random, cell.mean * season(at), cell.dispersion);
       const { transition } = monitor.step({ startMs: at, value });
@@ -103,12 +101,23 @@ export function measureCell(cell: Cell, { series, days }: { series: number; days
   };
 }
 
-/** Whether at least half of the mean is expected for as long as short incidents last. */
-function isBusy(season: (ms: number) => number, startMs: number, intervalMs: number): boolean {
-  for (let since = 0; since < INJECTED[0]!.durationMs(intervalMs); since += intervalMs) {
-    if (season(startMs + since) < 0.5) return false;
+/**
+ * A random bucket of the seven days from `day` on, from which on at least half of the mean is expected for as long as short
+ * incidents last.
+ */
+function chooseMoment(
+  season: (ms: number) => number,
+  random: () => number,
+  intervalMs: number,
+  day: number,
+): number {
+  const lasts = INJECTED[0]!.durationMs(intervalMs) / intervalMs;
+  for (;;) {
+    const startMs = START_MS + Math.floor(((day + 7 * random()) * DAY_MS) / intervalMs) * intervalMs;
+    let isBusy = true;
+    for (let i = 0; i < lasts; i++) isBusy &&= season(startMs + i * intervalMs) >= 0.5;
+    if (isBusy) return startMs;
   }
-  return true;
 }
 
 function shareOf(delays: readonly (number | null)[]): FoundShare {
