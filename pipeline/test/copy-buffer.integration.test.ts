@@ -1,7 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '@sluice/warehouse/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createCopyBuffer, type CopyRow } from '../src/land/copy-buffer.js';
+import { createCopyBuffer, type CopyRow, type RowJson } from '../src/land/copy-buffer.js';
 import { copyRows } from '../src/land/copy-rows.js';
 
 let database: TestDatabase;
@@ -15,7 +15,7 @@ afterAll(() => database.drop());
 const SESSION = '0b6d1a3e-8c55-4b1c-9c1d-2f6c8f5b7a10';
 const text = fc.string({ unit: 'grapheme', maxLength: 60 }).filter((value) => !value.includes('\0'));
 const ms = fc.integer({ min: 0, max: Date.UTC(2200, 0) });
-const row: fc.Arbitrary<CopyRow> = fc.record({
+const row: fc.Arbitrary<CopyRow & RowJson> = fc.record({
   projectId: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
   eventId: fc.uuid(),
   receivedAtMs: ms,
@@ -25,7 +25,12 @@ const row: fc.Arbitrary<CopyRow> = fc.record({
   messageId: text,
   anonymousId: fc.option(text),
   userId: fc.option(text),
-  enrichment: text.map((value) => JSON.stringify({ value })),
+  enrichment: fc
+    .tuple(text, text)
+    .map(([shared, own]) => [
+      Buffer.from(JSON.stringify({ shared }).slice(0, -1)),
+      `,${JSON.stringify({ own }).slice(1)}`,
+    ]),
   message: fc
     .tuple(text, fc.boolean())
     .map(([value, asBytes]) =>
@@ -43,7 +48,7 @@ describe('rows in the binary form of COPY', () => {
         fc.uniqueArray(row, { selector: ({ eventId }) => eventId, maxLength: 20 }),
         async (batch, rows) => {
           const buffer = createCopyBuffer(0);
-          const spans = rows.map((each) => ({ start: buffer.append(batch, each), end: buffer.length }));
+          const spans = rows.map((each) => ({ start: buffer.append(batch, each, each), end: buffer.length }));
           spans.forEach(({ start }, seq) => buffer.complete(start, seq, SESSION));
           await client.query('begin');
           await copyRows(client, buffer, spans);
@@ -66,7 +71,7 @@ describe('rows in the binary form of COPY', () => {
               message_id: each.messageId,
               anonymous_id: each.anonymousId,
               user_id: each.userId,
-              enrichment: each.enrichment,
+              enrichment: each.enrichment.join(''),
               message: each.message.toString(),
               received: String(each.receivedAtMs),
               happened: String(each.timestampMs),

@@ -60,7 +60,7 @@ export function decodeMessage(item: JsonValue, around: MessageSurroundings): Mes
   if ('code' in ids) return { ok: false, fault: ids };
   const deviceId = ids.anonymousId ?? ids.userId ?? ids.previousId ?? ids.groupId;
   if (deviceId === null) return refuse('no_user_anon_id');
-  const own = idAt(item, 'messageId');
+  const own = idOf(item.messageId);
   if (own === undefined) return refuse('invalid_id', undefined, '/messageId');
   const messageId = own ?? meta.generatedIds?.[String(around.index)];
   if (messageId === undefined) return refuse('invalid_id', 'The message has no id.', '/messageId');
@@ -84,7 +84,10 @@ export function decodeMessage(item: JsonValue, around: MessageSurroundings): Mes
       messageId,
       type,
       event: eventNameOf(type, item),
-      ...ids,
+      anonymousId: ids.anonymousId,
+      userId: ids.userId,
+      groupId: ids.groupId,
+      previousId: ids.previousId,
       deviceId,
       receivedAtMs: meta.receivedAtMs,
       timestampMs: happened.ms,
@@ -115,34 +118,41 @@ function eventNameOf(type: MessageType, item: JsonObject): string {
 type Ids = Pick<DecodedMessage, 'anonymousId' | 'userId' | 'groupId' | 'previousId'>;
 
 function readIds(item: JsonObject): Ids | Fault {
-  const anonymousId = idAt(item, 'anonymousId');
+  const anonymousId = idOf(item.anonymousId);
   if (anonymousId === undefined) return fault('invalid_id', undefined, '/anonymousId');
-  const userId = idAt(item, 'userId');
+  const userId = idOf(item.userId);
   if (userId === undefined) return fault('invalid_id', undefined, '/userId');
-  const groupId = idAt(item, 'groupId');
+  const groupId = idOf(item.groupId);
   if (groupId === undefined) return fault('invalid_id', undefined, '/groupId');
-  const previousId = idAt(item, 'previousId');
+  const previousId = idOf(item.previousId);
   if (previousId === undefined) return fault('invalid_id', undefined, '/previousId');
   return { anonymousId, userId, groupId, previousId };
 }
 
 /** An id as text; null when there is none; undefined when it is neither text nor a number. */
-function idAt(item: JsonObject, name: string): string | null | undefined {
-  const value = Object.hasOwn(item, name) ? item[name] : undefined;
+function idOf(value: JsonValue | undefined): string | null | undefined {
   if (value === undefined || value === null || value === '') return null;
   if (typeof value === 'string') return value;
   return typeof value === 'number' ? String(value) : undefined;
 }
 
 /** Not part of the event: the key that let it in, and what a client says of its own plumbing. */
-const DROPPED_KEYS = ['writeKey', '_metadata', 'sentAt', '__proto__'];
-const DROPPED = new Set(DROPPED_KEYS);
+const DROPPED = new Set(['writeKey', '_metadata', 'sentAt', '__proto__']);
+
+function carriesDropped(item: JsonObject): boolean {
+  const { writeKey, _metadata, sentAt } = item;
+  return (
+    writeKey !== undefined ||
+    _metadata !== undefined ||
+    sentAt !== undefined ||
+    Object.hasOwn(item, '__proto__')
+  );
+}
 
 /** The message itself when it is stored as it came. */
 function storedForm(item: JsonObject, type: MessageType, parent: JsonObject): JsonObject {
   const sharesNothing = !isObject(parent.context) && !isObject(parent.integrations);
-  if (sharesNothing && item.type === type && !DROPPED_KEYS.some((key) => Object.hasOwn(item, key)))
-    return item;
+  if (sharesNothing && item.type === type && !carriesDropped(item)) return item;
   const stored: JsonObject = { type };
   for (const key of Object.keys(item)) {
     if (!DROPPED.has(key)) stored[key] = item[key];

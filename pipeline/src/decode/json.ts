@@ -10,15 +10,16 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The object under `key`, or an empty one: for reading optional parts of a message. */
-export function objectAt(parent: JsonObject, key: string): JsonObject {
-  const value = Object.hasOwn(parent, key) ? parent[key] : undefined;
+/**
+ * A part of a message, or an empty object where there is none. Parts are named by their own names where they are read
+ * (`asObject(message.context)`): a function that is given names looks all of them up the slow way.
+ */
+export function asObject(value: JsonValue | undefined): JsonObject {
   return isObject(value) ? value : EMPTY;
 }
 
-/** The string under `key`, or an empty one. */
-export function textAt(parent: JsonObject, key: string): string {
-  const value = Object.hasOwn(parent, key) ? parent[key] : undefined;
+/** A text of a message, or an empty one where there is none. */
+export function asText(value: JsonValue | undefined): string {
   return typeof value === 'string' ? value : '';
 }
 

@@ -1,5 +1,5 @@
 import { campaignKey } from '@sluice/contracts/sessions';
-import { objectAt, textAt, type JsonObject } from '../decode/json.js';
+import { asObject, asText, type JsonObject } from '../decode/json.js';
 
 /** Where a visit came from. */
 export interface Acquisition {
@@ -68,12 +68,12 @@ export interface Visit {
 
 /** The visit that a context describes; all empty when it names no page. */
 export function visitOf(context: JsonObject): Visit {
-  const page = objectAt(context, 'page');
-  const campaign = objectAt(context, 'campaign');
+  const page = asObject(context.page);
+  const campaign = asObject(context.campaign);
   return {
-    url: textAt(page, 'url'),
-    search: textAt(page, 'search'),
-    referrer: textAt(page, 'referrer') || textAt(objectAt(context, 'referrer'), 'url'),
+    url: asText(page.url),
+    search: asText(page.search),
+    referrer: asText(page.referrer) || asText(asObject(context.referrer).url),
     campaign: Object.keys(campaign).length === 0 ? undefined : campaign,
   };
 }
@@ -87,7 +87,7 @@ export function readAcquisition({ url, search: given, referrer, campaign = {} }:
 
   const parameters = search.length > 1 ? new URLSearchParams(search) : undefined;
   for (const [key, [parameter, name]] of Object.entries(PARAMETERS)) {
-    const value = textAt(campaign, name) || parameters?.get(parameter) || '';
+    const value = asText(campaign[name]) || parameters?.get(parameter) || '';
     if (value !== '') acquisition[key as keyof typeof PARAMETERS] = value;
   }
   const clickId = parameters && CLICK_IDS.find((name) => parameters.has(name));

@@ -18,8 +18,8 @@ export interface CircumstanceFacts extends UserAgentFacts, Place, Acquisition {
 
 export interface Circumstances {
   facts: Readonly<CircumstanceFacts>;
-  /** The facts as JSON. */
-  json: string;
+  /** The facts as JSON, in UTF-8: it goes into every row as it is. */
+  json: Uint8Array;
   /** Name of the campaign that the visit came by; undefined when it came by none. */
   campaign: string | undefined;
 }
@@ -38,9 +38,12 @@ interface Remembered extends Pick<Surroundings, 'search' | 'referrer'> {
   circumstances: Circumstances;
 }
 
+/** Visitor -> address -> its variants. */
+type Memory = Map<number, Map<string, Remembered[]>>;
+
 /**
- * Reads circumstances, remembering the `capacity` read last: they are looked up for every message. The key is kept short,
- * the visitor's part of it a number: a text that is made anew for each message has to be put together and hashed.
+ * Reads circumstances, remembering the `capacity` read last: they are looked up for every message. They are found by the
+ * visitor's number and then by the address as it came: a key made of both would have to be put together for each message.
  */
 export function createCircumstancesReader(
   tools: { readUserAgent: ReadUserAgent; locate: Locate },
@@ -48,27 +51,32 @@ export function createCircumstancesReader(
 ): ReadCircumstances {
   const visitorOf = createVisitorNumbers(capacity);
   // Two generations in place of an order of use: what is still wanted moves to the younger one.
-  let young = new Map<string, Remembered[]>();
-  let old = new Map<string, Remembered[]>();
+  let young: Memory = new Map();
+  let old: Memory = new Map();
   let youngCount = 0;
   return (surroundings) => {
     const { url, search, referrer } = surroundings;
     const campaign = surroundings.campaign === undefined ? '' : JSON.stringify(surroundings.campaign);
     if (lengthOf(surroundings) + campaign.length > MAX_LENGTH) return read(surroundings, tools);
-    const key = `${visitorOf(surroundings)} ${url}`;
+    const visitor = visitorOf(surroundings);
     const isIt = (of: Remembered): boolean =>
       of.search === search && of.referrer === referrer && of.campaign === campaign;
-    const found = young.get(key)?.find(isIt);
+    const found = young.get(visitor)?.get(url)?.find(isIt);
     if (found !== undefined) return found.circumstances;
-    const circumstances = old.get(key)?.find(isIt)?.circumstances ?? read(surroundings, tools);
+    const circumstances = old.get(visitor)?.get(url)?.find(isIt)?.circumstances ?? read(surroundings, tools);
     if (youngCount >= capacity / 2) {
       old = young;
       young = new Map();
       youngCount = 0;
     }
     const remembered = { search, referrer, campaign, circumstances };
-    const others = young.get(key);
-    if (others === undefined) young.set(key, [remembered]);
+    let pages = young.get(visitor);
+    if (pages === undefined) {
+      pages = new Map();
+      young.set(visitor, pages);
+    }
+    const others = pages.get(url);
+    if (others === undefined) pages.set(url, [remembered]);
     else if (others.length < MAX_VARIANTS) others.push(remembered);
     else return circumstances;
     youngCount += 1;
@@ -121,7 +129,7 @@ function read(
   }
   return {
     facts,
-    json: JSON.stringify(facts),
+    json: Buffer.from(JSON.stringify(facts)),
     campaign: campaignOf(acquisition),
   };
 }

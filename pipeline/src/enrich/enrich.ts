@@ -1,7 +1,7 @@
 import type { ProjectSettings } from '@sluice/service-kit';
 import type { DecodedMessage } from '../decode/decode-message.js';
 import { uuidFrom } from '../decode/event-id.js';
-import { objectAt, textAt, type JsonObject } from '../decode/json.js';
+import { asObject, asText, type JsonObject } from '../decode/json.js';
 import type { CorrectedTimestamp } from '../decode/timestamps.js';
 import { visitOf } from './acquisition.js';
 import type { CircumstanceFacts, Circumstances, ReadCircumstances } from './circumstances.js';
@@ -34,7 +34,8 @@ export interface EnrichedMessage {
   message: JsonObject;
   circumstances: Circumstances;
   enrichment: Readonly<Enrichment>;
-  enrichmentJson: string;
+  /** The same as JSON, in two parts: what is shared with other messages, in UTF-8, and the rest. */
+  enrichmentJson: readonly [shared: Uint8Array, rest: string];
   /** Id of the session that the client named, as a UUID. */
   namedSessionId: string | undefined;
   sequence: Sequence | undefined;
@@ -53,7 +54,7 @@ export function enrich(
   project: ProjectSettings,
   tools: EnrichmentTools,
 ): EnrichedMessage {
-  const context = objectAt(decoded.message, 'context');
+  const context = asObject(decoded.message.context);
   const { url, search, referrer, campaign } = visitOf(pageContext(decoded, context));
   const circumstances = tools.readCircumstances({
     userAgent: userAgentOf(decoded, context),
@@ -70,7 +71,7 @@ export function enrich(
     message: withoutAddress(decoded.message, context, project),
     circumstances,
     enrichment: own === undefined ? circumstances.facts : { ...circumstances.facts, ...own },
-    enrichmentJson: own === undefined ? circumstances.json : joinObjects(circumstances.json, own),
+    enrichmentJson: own === undefined ? [circumstances.json, ''] : joinObjects(circumstances.json, own),
     namedSessionId: namedSessionOf(decoded, context),
     sequence: context.sluice === undefined ? undefined : readSequence(context),
   };
@@ -92,8 +93,10 @@ function findingsOf(
 }
 
 /** The JSON of an object with the members of another, which is not empty. */
-function joinObjects(json: string, more: object): string {
-  return json === '{}' ? JSON.stringify(more) : `${json.slice(0, -1)},${JSON.stringify(more).slice(1)}`;
+function joinObjects(json: Uint8Array, more: object): readonly [Uint8Array, string] {
+  const rest = JSON.stringify(more).slice(1);
+  const isEmpty = json.byteLength === 2;
+  return [json.subarray(0, -1), isEmpty ? rest : `,${rest}`];
 }
 
 const MAX_VIOLATIONS = 20;
@@ -103,19 +106,19 @@ const SERVER_LIBRARY =
   /^(@segment\/analytics-node|analytics-(node|python|ruby|go|php|java|rust|clojure)|Analytics-(Go|CSharp)|Analytics\.NET|analytics-dotnet)/i;
 
 function isFromServer(context: JsonObject): boolean {
-  return context.direct !== true && SERVER_LIBRARY.test(textAt(objectAt(context, 'library'), 'name'));
+  return context.direct !== true && SERVER_LIBRARY.test(asText(asObject(context.library).name));
 }
 
 /** The agent that the message names, else that of the request when it is a browser's. */
 function userAgentOf(decoded: DecodedMessage, context: JsonObject): string {
-  const named = textAt(context, 'userAgent');
+  const named = asText(context.userAgent);
   if (named !== '') return named;
   const { userAgent = '' } = decoded;
   return userAgent.startsWith('Mozilla/') && !isFromServer(context) ? userAgent : '';
 }
 
 function addressOf(decoded: DecodedMessage, context: JsonObject): string | undefined {
-  const named = textAt(context, 'ip');
+  const named = asText(context.ip);
   if (named !== '' && context.direct !== true) return named;
   return isFromServer(context) ? undefined : decoded.ip;
 }
@@ -123,10 +126,10 @@ function addressOf(decoded: DecodedMessage, context: JsonObject): string | undef
 /** A page message names its page in its properties, which may be newer than the context. */
 function pageContext(decoded: DecodedMessage, context: JsonObject): JsonObject {
   if (decoded.type !== 'page') return context;
-  const properties = objectAt(decoded.message, 'properties');
-  const page = { ...objectAt(context, 'page') };
+  const properties = asObject(decoded.message.properties);
+  const page = { ...asObject(context.page) };
   for (const key of ['url', 'search', 'referrer']) {
-    const value = textAt(properties, key);
+    const value = asText(properties[key]);
     if (value !== '') page[key] = value;
   }
   return { ...context, page };

@@ -1,4 +1,4 @@
-import { objectAt, type JsonObject } from '../decode/json.js';
+import { asObject, type JsonObject } from '../decode/json.js';
 
 export interface Revenue {
   /** A decimal of at most four digits after the point, as text: sums stay exact. */
@@ -18,7 +18,7 @@ const LARGEST = 1e11;
 export function readRevenue(event: string, message: JsonObject): Revenue | undefined {
   const names = AMOUNTS.get(event);
   if (names === undefined) return undefined;
-  const properties = objectAt(message, 'properties');
+  const properties = asObject(message.properties);
   for (const name of names) {
     const amount = amountOf(properties[name]);
     if (amount === undefined) continue;

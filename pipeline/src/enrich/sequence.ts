@@ -1,5 +1,5 @@
 import { isStorableText } from '@sluice/contracts';
-import { isObject, objectAt, type JsonObject } from '../decode/json.js';
+import { isObject, asObject, type JsonObject } from '../decode/json.js';
 
 /** The place of a message among all that its page or process sent, as the SDK says it. */
 export interface Sequence {
@@ -14,7 +14,7 @@ const MAX_STREAM_LENGTH = 64;
 
 /** Reads `context.sluice`; undefined when a message has none, or none that can be counted on. */
 export function readSequence(context: JsonObject): Sequence | undefined {
-  const { stream, seq, dropped } = objectAt(context, 'sluice');
+  const { stream, seq, dropped } = asObject(context.sluice);
   if (typeof stream !== 'string' || stream === '' || stream.length > MAX_STREAM_LENGTH) return undefined;
   if (!isStorableText(stream) || !isCount(seq) || seq === 0) return undefined;
   return { stream, seq, dropped: sumOf(dropped) };

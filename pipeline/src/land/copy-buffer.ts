@@ -12,11 +12,14 @@ export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'la
 /** What stands after the last one. */
 export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
-/** A row of `events` but for what only landing knows of it: its place in the batch and its session. */
-export interface CopyRow extends Omit<RawRow, 'sessionId' | 'enrichment' | 'message'> {
-  /** JSON. */
-  enrichment: string;
-  /** JSON, as text or in UTF-8. */
+/** A row of `events` but for what only landing knows of it, its place in the batch and its session, and for its JSON. */
+export type CopyRow = Omit<RawRow, 'sessionId' | 'enrichment' | 'message'>;
+
+/** The JSON of a row. */
+export interface RowJson {
+  /** In two parts: bytes of UTF-8, and the text after them. */
+  enrichment: readonly [Uint8Array, string];
+  /** As text or in UTF-8. */
   message: string | Uint8Array;
 }
 
@@ -29,7 +32,7 @@ export interface CopyRow extends Omit<RawRow, 'sessionId' | 'enrichment' | 'mess
  */
 export interface CopyBuffer {
   /** Adds a row of a batch and returns where its bytes begin; they end where the next ones begin, at `length`. */
-  append(batchId: number, row: CopyRow): number;
+  append(batchId: number, row: CopyRow, json: RowJson): number;
   /** Completes the row that begins at `start`. */
   complete(start: number, seq: number, sessionId: string): void;
   /** The bytes from `start` to `end`, not copied. */
@@ -89,6 +92,14 @@ export function createCopyBuffer(expectedBytes: number): CopyBuffer {
     at += 4 + length;
   }
 
+  function joinedJson([bytesBefore, rest]: RowJson['enrichment']): void {
+    const start = at;
+    bytes.set(bytesBefore, start + 4);
+    const length = bytesBefore.byteLength + writeText(bytes, start + 4 + bytesBefore.byteLength, rest);
+    view.setInt32(start, length);
+    at = start + 4 + length;
+  }
+
   function json(value: string | Uint8Array): void {
     if (typeof value === 'string') {
       text(value);
@@ -100,8 +111,8 @@ export function createCopyBuffer(expectedBytes: number): CopyBuffer {
   }
 
   return {
-    append(batchId, row) {
-      reserve(FIXED_BYTES + textBytes(row));
+    append(batchId, row, { enrichment, message }) {
+      reserve(FIXED_BYTES + textBytes(row) + jsonBytes(enrichment, message));
       const start = at;
       view.setInt16(at, COLUMN_COUNT);
       at += 2;
@@ -118,8 +129,8 @@ export function createCopyBuffer(expectedBytes: number): CopyBuffer {
       text(row.messageId);
       text(row.anonymousId);
       text(row.userId);
-      text(row.enrichment);
-      json(row.message);
+      joinedJson(enrichment);
+      json(message);
       return start;
     },
     complete(start, seq, sessionId) {
@@ -140,11 +151,13 @@ function textBytes(row: CopyRow): number {
     row.event.length +
     row.messageId.length +
     (row.anonymousId?.length ?? 0) +
-    (row.userId?.length ?? 0) +
-    row.enrichment.length;
-  const message =
-    typeof row.message === 'string' ? row.message.length * MAX_BYTES_PER_UNIT : row.message.byteLength;
-  return units * MAX_BYTES_PER_UNIT + message;
+    (row.userId?.length ?? 0);
+  return units * MAX_BYTES_PER_UNIT;
+}
+
+function jsonBytes([shared, rest]: RowJson['enrichment'], message: RowJson['message']): number {
+  const ofMessage = typeof message === 'string' ? message.length * MAX_BYTES_PER_UNIT : message.byteLength;
+  return shared.byteLength + rest.length * MAX_BYTES_PER_UNIT + ofMessage;
 }
 
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1);

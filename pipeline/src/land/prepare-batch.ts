@@ -10,7 +10,7 @@ import {
   type DecodedMessage,
   type RecordAccount,
 } from '../decode/decode-record.js';
-import { objectAt, type JsonObject } from '../decode/json.js';
+import { asObject, type JsonObject } from '../decode/json.js';
 import { enrich, type EnrichedMessage, type EnrichmentTools } from '../enrich/enrich.js';
 import type { Sequence } from '../enrich/sequence.js';
 import { createCopyBuffer, type CopyBuffer } from './copy-buffer.js';
@@ -116,15 +116,18 @@ export async function prepareBatch(
     }
     const { settings, seen } = project;
     for (const message of decoded.messages) {
-      if (seen.has(message.eventId)) {
+      // One look at a set of thousands in place of two.
+      const seenBefore = seen.size;
+      seen.add(message.eventId);
+      if (seen.size === seenBefore) {
         duplicates.push(duplicateOf(message));
         continue;
       }
       const prepared = prepare({ batchId, rawRows, rollupRows }, message, settings, tools);
       if (prepared === undefined) {
+        seen.delete(message.eventId);
         deadLetters.push(deadLetterOf(message, record, 'too_deep', 'The message cannot be written as JSON.'));
       } else {
-        seen.add(message.eventId);
         messages.push(prepared);
       }
     }
@@ -148,9 +151,11 @@ function prepare(
     const enriched = enrich(decoded, project, tools);
     const { circumstances, enrichment, message } = enriched;
     const row = rawRowOf(enriched);
-    const json = message === decoded.message && decoded.bytes ? decoded.bytes : JSON.stringify(message);
     const rollupRow = rollupRows.append(batchId, row, circumstances.facts);
-    const rawRow = rawRows.append(batchId, { ...row, enrichment: enriched.enrichmentJson, message: json });
+    const rawRow = rawRows.append(batchId, row, {
+      enrichment: enriched.enrichmentJson,
+      message: message === decoded.message && decoded.bytes ? decoded.bytes : JSON.stringify(message),
+    });
     return {
       projectId: decoded.projectId,
       eventId: decoded.eventId,
@@ -168,7 +173,7 @@ function prepare(
       sequence: enriched.sequence,
       revenue: enrichment.revenue,
       currency: enrichment.currency,
-      traits: decoded.type === 'identify' ? objectAt(message, 'traits') : undefined,
+      traits: decoded.type === 'identify' ? asObject(message.traits) : undefined,
       offset: decoded.offset,
       recordIndex: decoded.recordIndex,
       rawRow: { start: rawRow, end: rawRows.length },

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { DeadLetter } from '../decode/decode-record.js';
-import { isObject, objectAt } from '../decode/json.js';
+import { isObject, asObject } from '../decode/json.js';
 import { readSequence, type Sequence } from '../enrich/sequence.js';
 import type { LogPartition } from './land-batch.js';
 import type { PreparedMessage } from './prepare-batch.js';
@@ -86,7 +86,7 @@ function countStreams(landed: readonly PreparedMessage[], letters: readonly Dead
 function sequenceIn(bytes: Uint8Array): Sequence | undefined {
   try {
     const message: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    return isObject(message) ? readSequence(objectAt(message, 'context')) : undefined;
+    return isObject(message) ? readSequence(asObject(message.context)) : undefined;
   } catch {
     return undefined;
   }

@@ -236,10 +236,12 @@ function createCircumstances(): {
       encode(kept) {
         const dictionary = createDictionary();
         const textOf = Uint32Array.from(seen.keys(), (facts) => dictionary.numberOf(facts[fact] ?? ''));
-        return encodeDictionary(
-          dictionary.texts(),
-          numbers.chosen(kept).map((number) => textOf[number]!),
-        );
+        const texts = dictionary.texts();
+        const of = numbers.chosen(kept);
+        const chosen = new Uint32Array(of.length);
+        // One text is number 0 everywhere.
+        if (texts.length > 1) for (let row = 0; row < of.length; row++) chosen[row] = textOf[of[row]!]!;
+        return encodeDictionary(texts, chosen);
       },
     }),
   };
@@ -275,10 +277,10 @@ for (let value = 0; value < 16; value++) {
 const UUID_BYTES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /** As two little-endian numbers of 64 bits, the first half first. */
-function writeUuid({ view }: FixedColumn, at: number, text: string): void {
+function writeUuid({ bytes }: FixedColumn, at: number, text: string): void {
   for (let i = 0; i < 16; i++) {
     const from = UUID_BYTES[i]!;
     const byte = (NIBBLES[text.charCodeAt(from)]! << 4) | NIBBLES[text.charCodeAt(from + 1)]!;
-    view.setUint8(at + (i < 8 ? 7 - i : 23 - i), byte);
+    bytes[at + (i < 8 ? 7 - i : 23 - i)] = byte;
   }
 }

@@ -1,5 +1,5 @@
 import { insertableJson } from '@sluice/warehouse';
-import { isObject, objectAt, textAt, type JsonObject } from '../decode/json.js';
+import { isObject, asObject, asText, type JsonObject } from '../decode/json.js';
 import { domainOf } from '../enrich/acquisition.js';
 import type { RawRow } from '../land/raw-row.js';
 
@@ -15,30 +15,30 @@ export interface ColumnsOfRow {
 
 export function columnsOfRow(row: RawRow): ColumnsOfRow {
   const { message } = row;
-  const context = objectAt(message, 'context');
-  const around = objectAt(context, 'page');
+  const context = asObject(message.context);
+  const around = asObject(context.page);
   // A page message names its page in its properties; every other message in its context.
-  const own = row.type === 'page' ? objectAt(message, 'properties') : around;
-  const pageUrl = textAt(own, 'url') || textAt(around, 'url');
+  const own = row.type === 'page' ? asObject(message.properties) : around;
+  const pageUrl = asText(own.url) || asText(around.url);
   return {
     groupId: idText(message.groupId) || idText(context.groupId),
     pageUrl,
     pagePath:
-      textAt(own, 'path') ||
-      textAt(around, 'path') ||
+      asText(own.path) ||
+      asText(around.path) ||
       pathOf(pageUrl) ||
       // A screen's path is its name.
       (row.type === 'screen' ? row.event : ''),
-    pageTitle: textAt(own, 'title') || textAt(around, 'title'),
-    locale: textAt(context, 'locale'),
-    library: textAt(objectAt(context, 'library'), 'name'),
+    pageTitle: asText(own.title) || asText(around.title),
+    locale: asText(context.locale),
+    library: asText(asObject(context.library).name),
   };
 }
 
 /** What the properties column holds, as JSON: a message's properties, or the traits of an identify or group. */
 export function propertiesOf(row: RawRow): string {
-  const name = row.type === 'identify' || row.type === 'group' ? 'traits' : 'properties';
-  const properties = Object.hasOwn(row.message, name) ? row.message[name] : undefined;
+  const { message } = row;
+  const properties = row.type === 'identify' || row.type === 'group' ? message.traits : message.properties;
   if (!isObject(properties)) return '{}';
   const json = insertableJson(JSON.stringify(properties));
   return row.enrichment.propertiesAsText === true ? JSON.stringify({ [PROPERTIES_AS_TEXT]: json }) : json;

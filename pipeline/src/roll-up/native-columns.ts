@@ -13,8 +13,9 @@ export interface Column {
 export interface FixedColumn extends Column {
   /** Makes room for one more value and returns where its bytes begin; they are not cleared. */
   grow(): number;
-  /** To write values with, by the place that `grow` gave. Another one after the next `grow`. */
+  /** To write values with, by the place that `grow` gave. Others after the next `grow`. */
   readonly view: DataView;
+  readonly bytes: Uint8Array;
 }
 
 const FIRST_ROWS = 1_024;
@@ -36,6 +37,9 @@ export function createFixedColumn(width: number): FixedColumn {
     },
     get view() {
       return view;
+    },
+    get bytes() {
+      return bytes;
     },
     encode(kept) {
       if (kept === undefined) return [bytes.subarray(0, length)];
@@ -208,7 +212,7 @@ export function encodeDictionary(texts: readonly string[], numbers: Uint32Array)
 }
 
 function encodeNumbers(numbers: Uint32Array, width: 1 | 2 | 4): Uint8Array {
-  if (width === 1) return Uint8Array.from(numbers);
+  if (width === 1) return new Uint8Array(numbers);
   const bytes = Buffer.allocUnsafeSlow(numbers.length * width);
   const view = viewOf(bytes);
   for (let row = 0; row < numbers.length; row++) {
