@@ -9,7 +9,7 @@ interface Flags {
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'counts'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -19,7 +19,8 @@ const program = new Command('bench')
       '  landing     rows a second from the log to Postgres and ClickHouse, beside plain COPY\n' +
       '  end-to-end  events a second that are accepted and become queryable as fast as they come\n' +
       '  queries     answers of the API over 60 days of events, beside the best SQL by hand and the shapes of peers\n' +
-      '  sdk-size    bytes of the browser SDK and of each autocapture module',
+      '  sdk-size    bytes of the browser SDK and of each autocapture module\n' +
+      '  counts      what the monitor of counts finds in simulated series, and its false alerts',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
   .option('--events <n>', 'queries: events to ask about (default: 10 million)', positiveInteger)
@@ -72,6 +73,14 @@ async function measure(
       const { benchSdkSize } = await import('../bench/sdk-size.js');
       const result = await benchSdkSize({ withPeers: flags.peers === true });
       return { ok: result.exceeded.length === 0, result };
+    }
+    case 'counts': {
+      const { benchCounts } = await import('../bench/counts.js');
+      const result = await benchCounts({
+        signal: context.signal,
+        onProgress: (text) => context.progress(text),
+      });
+      return { ok: result.missedAims.length === 0, result };
     }
   }
 }
