@@ -6,6 +6,8 @@ import {
   anomalySchema,
   feedbackInputSchema,
   problemSchema,
+  simulateInputSchema,
+  simulationSchema,
   SluiceError,
   snoozeInputSchema,
   type Anomaly,
@@ -16,8 +18,10 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { anomalyOf, pointOf } from '../anomalies/anomaly-answers.js';
 import { readAnomalyCursor, selectionOf, writeAnomalyCursor } from '../anomalies/anomaly-selection.js';
+import { simulate } from '../anomalies/simulate.js';
 import { encodeAnomalies, tailAnomalies } from '../anomalies/tail-anomalies.js';
-import type { ApiContext, ApiScope } from '../api-context.js';
+import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { checkDepth } from '../ask/check-depth.js';
 import { sendStream, streamSignal } from '../live/send-stream.js';
 import {
   acknowledgeAnomaly,
@@ -159,6 +163,23 @@ export function registerAnomalies(app: ApiScope, context: ApiContext): void {
       );
       return { ...anomalyOf(row), points: rows.map(pointOf) };
     },
+  );
+
+  app.post(
+    '/v1/anomalies/simulate',
+    {
+      config: { scope: 'read' },
+      preValidation: (request, _reply, done) => done(checkDepth(request.body)),
+      schema: {
+        summary: 'Say what a watch would have found in the last days',
+        description:
+          'The numbers of this project, judged by the monitor that the watcher uses, after as much history as it would have been given. Nothing is stored.',
+        body: simulateInputSchema,
+        response: { 200: simulationSchema, ...faults },
+      },
+    },
+    async (request, reply) =>
+      simulate(request.body, { owner: request.owner, signal: disconnectSignal(reply) }, context),
   );
 
   app.post(

@@ -7,6 +7,7 @@ import { DEFAULT_CONFIG, type ApiContext } from '../api-context.js';
 import { answerQuery } from '../ask/answer-query.js';
 import type { QueryOf } from '../ask/query-kind.js';
 import { createRowMemory } from '../ask/remember-rows.js';
+import type { RequestOptions } from '../ask/run-request.js';
 import { createRunningRequests } from '../ask/running-requests.js';
 import { createReadCompleteness } from '../freshness/completeness.js';
 import { createStreamSlots } from '../live/stream-slots.js';
@@ -80,12 +81,21 @@ export function createAskSaved(
       rowsPerHour: 0,
       project,
     };
-    const saved = await findSaved(question.projectId, question.name, undefined, context);
-    const query = questionWith(saved, readParameters(saved.parameters, question.parameters));
-    const ask = (narrowed: Query): Promise<QueryAnswer> => answerQuery(narrowed, { owner, signal }, context);
-    if (query.kind === 'funnel') return askConversions(query, question, ask, context);
-    return numbersOf(await ask(narrowed(query, question)), question);
+    return askSavedNumbers(question, { owner, signal }, context);
   };
+}
+
+/** One number a bucket of a saved query; see createAskSaved. */
+export async function askSavedNumbers(
+  question: SavedNumbersQuestion,
+  options: Pick<RequestOptions, 'owner' | 'signal'>,
+  context: ApiContext,
+): Promise<Map<number, number | null>> {
+  const saved = await findSaved(question.projectId, question.name, undefined, context);
+  const query = questionWith(saved, readParameters(saved.parameters, question.parameters));
+  const ask = (asked: Query): Promise<QueryAnswer> => answerQuery(asked, options, context);
+  if (query.kind === 'funnel') return askConversions(query, question, ask, context);
+  return numbersOf(await ask(narrowed(query, question)), question);
 }
 
 function createContext(options: AskSavedOptions): ApiContext {
@@ -119,7 +129,10 @@ function narrowed(query: Query, question: SavedNumbersQuestion): Query {
   const range = { from: isoOf(question.fromMs), to: isoOf(question.toMs), timezone: question.timezone };
   switch (query.kind) {
     case 'trends':
-      return { ...query, ...range, interval, compare: undefined, breakdown: undefined };
+      return {
+        ...{ ...query, ...range, interval, bands: false },
+        ...{ compare: undefined, breakdown: undefined, forecast: undefined },
+      };
     case 'revenue':
       return { ...query, ...range, interval, ltv: undefined };
     default:
