@@ -342,6 +342,44 @@ describe('watching a stream with weeks of history', () => {
     expect(points.rows[1]!.observed).toBeCloseTo(counted!.ratio, 9);
   });
 
+  it('is not kept from judging the other series by one that cannot be judged', async () => {
+    await makeEveryEvent();
+    let visits = 0;
+    const watcher = handWatcher(stores, {
+      createMonitor(options, saved) {
+        const monitor = createSeriesMonitor(options, saved);
+        return {
+          detector: monitor.detector,
+          detectorVersion: monitor.detectorVersion,
+          step(point) {
+            // Only the total is as high by day.
+            if ((point.value ?? 0) > 60) {
+              visits += 1;
+              throw new Error('This series cannot be judged.');
+            }
+            return monitor.step(point);
+          },
+          learn: (feedback) => monitor.learn(feedback),
+          save: () => monitor.save(),
+        };
+      },
+    });
+    await watcher.passAt(outage.fromMs);
+    await watcher.passAt(outage.fromMs + HOUR_MS);
+    expect(visits).toBeGreaterThan(0);
+    const series = await stores.postgres.pool.query<{
+      series: string;
+      last_error: string | null;
+      next_bucket: Date;
+    }>('select series, last_error, next_bucket from watch_series order by series');
+    expect(series.rows.map(({ series: name, last_error: error }) => [name, error])).toEqual([
+      ['', 'This series cannot be judged.'],
+      ['Signup', null],
+      ['Visit', null],
+    ]);
+    expect(series.rows[1]!.next_bucket.getTime()).toBe(outage.fromMs + HOUR_MS - QUARTER_MS);
+  });
+
   it('gives a project that never had a watch the default ones, once', async () => {
     const { pool } = stores.postgres;
     await pool.query('delete from watch_defaults');

@@ -20,6 +20,7 @@ const existing = (event: string, interval: 'quarter_hour' | 'hour' = 'quarter_ho
   detectorVersion: 1,
   nextMs: 0,
   watchedSinceMs: 0,
+  hasFailed: false,
 });
 const names = (plan: ReturnType<typeof planSeries>) => ({
   begin: plan.begin.map(({ series }) => series),

@@ -89,15 +89,15 @@ async function watchLocked(
     const { watch, own } = view;
     await makeHistory(view, client);
     const current = own.filter(({ nextMs, watchedSinceMs }) => nextMs >= watchedSinceMs);
-    await judgeAllSlices(watch, current, view, slices, tools);
+    for (const group of byFailure(current)) await judgeAllSlices(watch, group, view, slices, tools);
   }
   for (const view of views) {
     const { watch, own, clock, untilMs } = view;
-    const history = own.filter(({ nextMs, watchedSinceMs }) => nextMs < watchedSinceMs);
-    if (history.length === 0 || tools.sources.stopping.aborted) continue;
-    const result = await judgeSlice(watch, history, view, slices);
-    noteSlice(watch, result, tools);
-    if (result.kind === 'judged') {
+    for (const history of byFailure(own.filter(({ nextMs, watchedSinceMs }) => nextMs < watchedSinceMs))) {
+      if (history.length === 0 || tools.sources.stopping.aborted) continue;
+      const result = await judgeSlice(watch, history, view, slices);
+      noteSlice(watch, result, tools);
+      if (result.kind !== 'judged') continue;
       hasMore ||=
         result.throughMs < untilMs || history.some(({ nextMs }) => clock.nextAfter(nextMs) <= untilMs);
       tools.logger.info(
@@ -123,6 +123,11 @@ async function watchLocked(
     }
   }
   return { isBusy: false, hasMore, series: series.length, lagMs };
+}
+
+/** Series that failed apart from the others, which they would keep back at where they are themselves. */
+function byFailure(series: readonly WatchedSeries[]): WatchedSeries[][] {
+  return [series.filter(({ hasFailed }) => !hasFailed), series.filter(({ hasFailed }) => hasFailed)];
 }
 
 function viewOf(

@@ -70,12 +70,14 @@ interface SeriesRow {
   detector_version: number;
   next_bucket: Date;
   watched_since: Date;
+  has_failed: boolean;
 }
 
 /** The series of a project that are judged, without their states. */
 export async function readSeries(client: pg.ClientBase, projectId: number): Promise<WatchedSeries[]> {
   const found = await client.query<SeriesRow>(
-    `select series_id, watch_id, series, kind, measured, detector, detector_version, next_bucket, watched_since
+    `select series_id, watch_id, series, kind, measured, detector, detector_version, next_bucket, watched_since,
+       failed_since is not null as has_failed
      from watch_series s
      where project_id = $1 and retired_at is null
        and exists (select 1 from watches w where w.watch_id = s.watch_id and w.enabled)
@@ -92,6 +94,7 @@ export async function readSeries(client: pg.ClientBase, projectId: number): Prom
     detectorVersion: row.detector_version,
     nextMs: row.next_bucket.getTime(),
     watchedSinceMs: row.watched_since.getTime(),
+    hasFailed: row.has_failed,
   }));
 }
 
