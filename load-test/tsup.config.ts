@@ -13,6 +13,7 @@ export default build([], {
     'verify-sdk-faults': 'src/commands/verify-sdk-faults.ts',
     'verify-queries': 'src/commands/verify-queries.ts',
     'verify-isolation': 'src/commands/verify-isolation.ts',
+    'verify-anomalies': 'src/commands/verify-anomalies.ts',
     bench: 'src/commands/bench.ts',
   },
 });

@@ -68,7 +68,7 @@ const savedMetric = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Of trends: the letter of a series, or the text or name of a formula; default the first series. Of revenue: the currency; default the only one. Of a funnel it is always the conversion rate, and a bucket is judged when the window of everyone who entered in it has ended.',
+      'Of trends: the letter of a series, or the text or name of a formula; default the first series. Of revenue: the currency; default the only one. Of a funnel it is always the conversion rate, of hours or days; a bucket is judged when the window of everyone who entered in it has ended.',
     ),
 });
 

@@ -31,7 +31,7 @@ export function drawPoisson(mean: number, random: () => number): number {
 export interface Stream {
   event: string;
   /** Expected events in the bucket that starts at an instant. */
-  meanAt(startMs: number): number;
+  meanAt: (startMs: number) => number;
   /** Properties and context of each. */
   fields?: (startMs: number, index: number) => Message;
 }

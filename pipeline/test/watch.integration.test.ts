@@ -3,7 +3,7 @@ import { createSeriesMonitor } from '@sluice/models/anomaly';
 import { createLogger } from '@sluice/service-kit';
 import { createHmac } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Message } from '../src/notify/messages.js';
+import { askHealth } from '../src/watch/ask-health.js';
 import { notifyDue } from '../src/notify/notifier.js';
 import { ask, count, openStores, type Stores } from './kit.js';
 import {
@@ -96,7 +96,7 @@ describe('watching a stream with weeks of history', () => {
 
   const told = (): { type: string; series: string }[] =>
     receiver.received.map(({ body }) => {
-      const message = JSON.parse(body) as Extract<Message, { type: 'anomaly.opened' }>;
+      const message = JSON.parse(body) as { type: string; data: { series: string } };
       return { type: message.type, series: message.data.series };
     });
 
@@ -307,8 +307,6 @@ describe('watching a stream with weeks of history', () => {
     });
     const watcher = handWatcher(stores, {
       askSaved: createAskSaved({ postgres, clickhouse, log, logger }),
-      // Levels and counts alike: here it is only of interest what they are given.
-      createMonitor: (options, saved) => createSeriesMonitor({ ...options, kind: 'count' }, saved),
     });
     await watcher.passAt(outage.fromMs);
     const failed = await postgres.pool.query(
@@ -342,6 +340,218 @@ describe('watching a stream with weeks of history', () => {
        where timestamp >= fromUnixTimestamp64Milli(${outage.fromMs - HOUR_MS}) and timestamp < fromUnixTimestamp64Milli(${outage.fromMs})`,
     );
     expect(points.rows[1]!.observed).toBeCloseTo(counted!.ratio, 9);
+  });
+
+  it('is not kept from judging the other series by one that cannot be judged', async () => {
+    await makeEveryEvent();
+    let visits = 0;
+    const watcher = handWatcher(stores, {
+      createMonitor(options, saved) {
+        const monitor = createSeriesMonitor(options, saved);
+        return {
+          detector: monitor.detector,
+          detectorVersion: monitor.detectorVersion,
+          step(point) {
+            // Only the total is as high by day.
+            if ((point.value ?? 0) > 60) {
+              visits += 1;
+              throw new Error('This series cannot be judged.');
+            }
+            return monitor.step(point);
+          },
+          learn: (feedback) => monitor.learn(feedback),
+          save: () => monitor.save(),
+        };
+      },
+    });
+    await watcher.passAt(outage.fromMs);
+    await watcher.passAt(outage.fromMs + HOUR_MS);
+    expect(visits).toBeGreaterThan(0);
+    const series = await stores.postgres.pool.query<{
+      series: string;
+      last_error: string | null;
+      next_bucket: Date;
+    }>('select series, last_error, next_bucket from watch_series order by series');
+    expect(series.rows.map(({ series: name, last_error: error }) => [name, error])).toEqual([
+      ['', 'This series cannot be judged.'],
+      ['Signup', null],
+      ['Visit', null],
+    ]);
+    expect(series.rows[1]!.next_bucket.getTime()).toBe(outage.fromMs + HOUR_MS - QUARTER_MS);
+  });
+
+  it('gives a project that never had a watch the default ones, once', async () => {
+    const { pool } = stores.postgres;
+    await pool.query('delete from watch_defaults');
+    const watcher = handWatcher(stores);
+    await watcher.passAt(outage.fromMs);
+    const made = await pool.query('select name, metric ->> $1 as kind, interval from watches order by name', [
+      'kind',
+    ]);
+    expect(made.rows).toEqual([
+      { name: 'events', kind: 'every_event', interval: 'quarter_hour' },
+      { name: 'ingestion', kind: 'health', interval: 'quarter_hour' },
+    ]);
+    expect(await count(stores, `watch_series where last_error is null`)).toBe(8);
+    await pool.query('delete from watches');
+    await watcher.passAt(outage.fromMs + HOUR_MS);
+    expect(await count(stores, 'watches')).toBe(0);
+  });
+
+  it('begins no series while history is being sent', async () => {
+    await makeEveryEvent();
+    // Everything was received within the last minutes, and most of it is older than an hour.
+    const found = await stores.postgres.pool.query<{ last: Date }>(
+      'select max(received_at) as last from events',
+    );
+    const lastMs = found.rows[0]!.last.getTime();
+    await handWatcher(stores).passAt(lastMs + 1_000);
+    expect(await count(stores, 'watch_series')).toBe(0);
+    await handWatcher(stores).passAt(lastMs + 61_000);
+    expect(await count(stores, 'watch_series')).toBe(3);
+  });
+
+  it('tells nobody of days long past when a watch was off', async () => {
+    const { pool } = stores.postgres;
+    await makeWatch(stores, { name: 'one', metric: { kind: 'events', event: 'Signup' } });
+    await makeHook();
+    const watcher = handWatcher(stores);
+    await watcher.passAt(outage.fromMs - 2 * DAY_MS);
+    await pool.query('update watches set enabled = false');
+    await watcher.passAt(outage.fromMs - DAY_MS);
+    expect(
+      await count(stores, `watch_points where bucket >= to_timestamp(${(outage.fromMs - DAY_MS) / 1_000})`),
+    ).toBe(0);
+    await pool.query('update watches set enabled = true');
+    await watcher.passAt(outage.toMs + 2 * HOUR_MS);
+    await deliver(outage.toMs + 2 * HOUR_MS);
+    expect(await readFlags(stores, 'backfilled')).toMatchObject([{ direction: 'down', state: 'resolved' }]);
+    expect(told()).toEqual([]);
+  });
+
+  it('begins a series anew when its watch measures something else, and keeps what was found', async () => {
+    const { pool } = stores.postgres;
+    await makeWatch(stores, { name: 'one', metric: { kind: 'events', event: 'Signup' } });
+    const watcher = handWatcher(stores);
+    await watcher.passAt(outage.fromMs + HOUR_MS);
+    expect(await readFlags(stores)).toMatchObject([{ state: 'open' }]);
+    await pool.query(`update watches set metric = '{"kind": "events", "event": "Visit"}'`);
+    await watcher.passAt(outage.fromMs + 2 * HOUR_MS);
+    expect(await readFlags(stores)).toMatchObject([{ state: 'resolved' }]);
+    const [visits] = await ask<{ n: number }>(
+      stores,
+      `select countIf(event = 'Visit') as n from {db}.events
+       where timestamp >= fromUnixTimestamp64Milli(${outage.fromMs}) and timestamp < fromUnixTimestamp64Milli(${outage.toMs - QUARTER_MS})`,
+    );
+    const seen = await pool.query<{ n: number }>(
+      'select sum(observed)::int as n from watch_points where bucket >= $1 and bucket < $2',
+      [new Date(outage.fromMs), new Date(outage.toMs - QUARTER_MS)],
+    );
+    expect(seen.rows[0]!.n).toBe(visits!.n);
+    await pool.query(`update watches set metric = '{"kind": "health", "signals": ["rejected"]}'`);
+    await watcher.passAt(outage.fromMs + 3 * HOUR_MS);
+    const series = await pool.query(
+      'select series, retired_at is null as is_watched from watch_series order by 1',
+    );
+    expect(series.rows).toContainEqual({ series: '', is_watched: false });
+  });
+
+  it('gives a series another monitor when its state is of another detector', async () => {
+    const { pool } = stores.postgres;
+    await makeWatch(stores, { name: 'one', metric: { kind: 'events', event: 'Signup' } });
+    const watcher = handWatcher(stores);
+    await watcher.passAt(outage.fromMs - HOUR_MS);
+    await pool.query(`update watch_series set detector = 'another', state = '\\x00'`);
+    await live({ fromMs: outage.fromMs, toMs: outage.toMs }, (nowMs) => watcher.passAt(nowMs));
+    expect(await readFlags(stores)).toMatchObject([{ series: '', direction: 'down', state: 'open' }]);
+  });
+
+  it('measures ingestion by the time of receipt', async () => {
+    const { pool } = stores.postgres;
+    const { projectId } = stores;
+    const at = (minute: number): Date => new Date(liveMs - 50 * DAY_MS + minute * 60_000);
+    const ledger = (minute: number, logId: string, counts: number[]): Promise<unknown> =>
+      pool.query(
+        `insert into ledger (project_id, minute, log_id, "partition", logged, landed, duplicates, dead_lettered, rejected)
+         values ($1, $2, $3, 0, $4, $5, $6, $7, $8)`,
+        [projectId, at(minute), logId, ...counts],
+      );
+    await ledger(1, 'a', [10, 7, 2, 1, 4]);
+    await ledger(14, 'b', [5, 5, 0, 0, 1]);
+    await ledger(31, 'a', [3, 0, 3, 0, 0]);
+    const batch = (minute: number, seconds: number, of: object): Promise<unknown> =>
+      pool.query(
+        `insert into batches (log_id, "partition", from_offset, to_offset, rows, state, received_from, done_at, project_rows)
+         values ('x', 0, 0, 1, 1, 'done', $1, $2, $3)`,
+        [at(minute), new Date(at(minute).getTime() + seconds * 1_000), JSON.stringify(of)],
+      );
+    await batch(2, 1.5, { [projectId]: 3 });
+    await batch(3, 4.25, { [projectId]: 3 });
+    await batch(4, 60, { 999: 3 });
+    const stream = (
+      name: string,
+      partition: number,
+      landed: number,
+      lastSeq: number,
+      minute: number,
+    ): Promise<unknown> =>
+      pool.query(
+        `insert into streams (project_id, stream, log_id, "partition", device_id, landed, last_seq, last_received_at)
+         values ($1, $2, 'x', $3, 'd', $4, $5, $6)`,
+        [projectId, name, partition, landed, lastSeq, at(minute)],
+      );
+    await stream('s1', 0, 4, 9, 5);
+    await stream('s1', 1, 3, 10, 20);
+    await stream('s2', 0, 5, 5, 20);
+    const buckets = [0, 15, 30].map((minute) => ({
+      startMs: at(minute).getTime(),
+      endMs: at(minute + 15).getTime(),
+    }));
+    const signals = ['rejected', 'dead_letters', 'duplicates', 'lag', 'device_gaps'] as const;
+    const series = signals.map((signal) => ({ kind: 'health' as const, signal }));
+    expect(await askHealth(projectId, series, buckets, { pool })).toEqual([
+      [5, 0, 0],
+      [1, 0, 0],
+      [2, 0, 3],
+      [4.25, null, null],
+      [0, 3, 0],
+    ]);
+  });
+
+  it('asks a saved funnel for its conversion, and leaves out buckets whose people are on their way', async () => {
+    const { postgres, clickhouse, log, projectId } = stores;
+    const save = (name: string, query: object): Promise<unknown> =>
+      postgres.pool.query(
+        'insert into saved_queries (project_id, name, version, query) values ($1, $2, 1, $3)',
+        [projectId, name, JSON.stringify(query)],
+      );
+    const steps = [{ event: 'Visit' }, { event: 'Signup' }];
+    await save('funnel', { kind: 'funnel', steps, window_seconds: 4 * 86_400 });
+    await save('takings', { kind: 'revenue' });
+    await save('paths', { kind: 'retention', start: { event: 'Visit' } });
+    const askSaved = createAskSaved({ postgres, clickhouse, log, logger });
+    const question = {
+      projectId,
+      timezone: 'UTC',
+      parameters: {},
+      series: null,
+      interval: 'day' as const,
+      fromMs: liveMs - 6 * DAY_MS,
+      toMs: liveMs,
+    };
+    const signal = new AbortController().signal;
+    const rates = await askSaved({ ...question, name: 'funnel' }, signal);
+    const days = [...rates.keys()].map((ms) => (ms - liveMs) / DAY_MS);
+    expect(days).toEqual([-6, -5, -4, -3]);
+    expect([...rates.values()].every((rate) => rate !== null && rate > 0 && rate <= 1)).toBe(true);
+    const takings = await askSaved({ ...question, name: 'takings' }, signal);
+    expect([...takings.values()]).toEqual([0, 0, 0, 0, 0, 0]);
+    await expect(askSaved({ ...question, name: 'paths' }, signal)).rejects.toMatchObject({
+      code: 'invalid_query',
+    });
+    await expect(
+      askSaved({ ...question, name: 'funnel', interval: 'five_minutes' }, signal),
+    ).rejects.toMatchObject({ code: 'invalid_query' });
   });
 
   it.each([

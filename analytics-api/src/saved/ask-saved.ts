@@ -13,7 +13,8 @@ import { createReadCompleteness } from '../freshness/completeness.js';
 import { createStreamSlots } from '../live/stream-slots.js';
 import { createRunClickHouse } from '../query-port/clickhouse.js';
 import { createRunPostgres } from '../query-port/postgres.js';
-import { isoOf } from '../time/range.js';
+import { cutIntoBuckets } from '../time/buckets.js';
+import { isoOf, zoneOf } from '../time/range.js';
 import { findSaved } from './find-saved.js';
 import { readParameters } from './read-parameters.js';
 import { questionWith } from './saved-question.js';
@@ -92,8 +93,9 @@ export async function askSavedNumbers(
 ): Promise<Map<number, number | null>> {
   const saved = await findSaved(question.projectId, question.name, undefined, context);
   const query = questionWith(saved, readParameters(saved.parameters, question.parameters));
-  const answer = await answerQuery(narrowed(query, question), options, context);
-  return numbersOf(answer, question);
+  const ask = (asked: Query): Promise<QueryAnswer> => answerQuery(asked, options, context);
+  if (query.kind === 'funnel') return askConversions(query, question, ask, context);
+  return numbersOf(await ask(narrowed(query, question)), question);
 }
 
 function createContext(options: AskSavedOptions): ApiContext {
@@ -123,10 +125,7 @@ function createContext(options: AskSavedOptions): ApiContext {
 
 /** The question with the range and the buckets of a watch. */
 function narrowed(query: Query, question: SavedNumbersQuestion): Query {
-  const interval = INTERVALS[question.interval];
-  if (interval === undefined) {
-    throw refuse('Saved queries have no buckets of five minutes.');
-  }
+  const interval = intervalOf(question);
   const range = { from: isoOf(question.fromMs), to: isoOf(question.toMs), timezone: question.timezone };
   switch (query.kind) {
     case 'trends':
@@ -136,10 +135,6 @@ function narrowed(query: Query, question: SavedNumbersQuestion): Query {
       };
     case 'revenue':
       return { ...query, ...range, interval, ltv: undefined };
-    case 'funnel': {
-      const asked: QueryOf<'funnel'> = { ...query, ...range, trend: interval, breakdown: undefined };
-      return asked;
-    }
     default:
       throw refuse(`${question.name} is of kind ${query.kind}, which does not give one number a bucket.`);
   }
@@ -174,16 +169,53 @@ function numbersOf(answer: QueryAnswer, question: SavedNumbersQuestion): Map<num
         }),
       );
     }
-    case 'funnel': {
-      const { trend } = answer;
-      if (trend === undefined) throw new SluiceError('internal_error');
-      const open = trend.buckets.findIndex(({ mature }) => !mature);
-      const final = open === -1 ? trend.buckets : trend.buckets.slice(0, open);
-      return zip(final, trend.rate);
-    }
     default:
       throw new SluiceError('internal_error');
   }
+}
+
+/**
+ * Conversion of the people of each bucket, each bucket asked for itself: within a longer range everybody counts once, and the
+ * numbers would depend on where it begins. A last step may come until the window ends, so buckets wait for that.
+ */
+async function askConversions(
+  query: QueryOf<'funnel'>,
+  question: SavedNumbersQuestion,
+  ask: (query: Query) => Promise<QueryAnswer>,
+  context: Pick<ApiContext, 'readCompleteness'>,
+): Promise<Map<number, number | null>> {
+  const { projectId, timezone, fromMs, toMs } = question;
+  const interval = intervalOf(question);
+  if (interval !== 'hour' && interval !== 'day') {
+    throw refuse('Funnels are watched in buckets of hours or days.');
+  }
+  const { completeThroughMs = -Infinity } = await context.readCompleteness(projectId);
+  const zone = zoneOf(timezone);
+  const buckets = cutIntoBuckets({ fromMs, toMs }, { interval, weekStart: 'monday', zone });
+  const rates = new Map<number, number | null>();
+  for (const { startMs, endMs } of buckets) {
+    const untilMs = endMs + query.window_seconds * 1_000;
+    if (untilMs > completeThroughMs) break;
+    const answer = await ask({
+      ...query,
+      from: isoOf(startMs),
+      to: isoOf(untilMs),
+      timezone,
+      trend: interval,
+      breakdown: undefined,
+    });
+    if (answer.kind !== 'funnel' || answer.trend?.buckets[0]?.mature !== true) {
+      throw new SluiceError('internal_error');
+    }
+    rates.set(startMs, answer.trend.rate[0] ?? null);
+  }
+  return rates;
+}
+
+function intervalOf({ interval }: SavedNumbersQuestion): Interval {
+  const found = INTERVALS[interval];
+  if (found === undefined) throw refuse('Saved queries have no buckets of five minutes.');
+  return found;
 }
 
 function zip(

@@ -12,7 +12,7 @@ interface Flags {
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'churn', 'nab'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'counts', 'nab', 'churn'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -23,8 +23,9 @@ const program = new Command('bench')
       '  end-to-end  events a second that are accepted and become queryable as fast as they come\n' +
       '  queries     answers of the API over 60 days of events, beside the best SQL by hand and the shapes of peers\n' +
       '  sdk-size    bytes of the browser SDK and of each autocapture module\n' +
-      '  churn       models of churn: on the purchases of CDNOW, and on a million simulated people\n' +
-      '  nab         what the detector of levels finds in the Numenta Anomaly Benchmark, by its rules',
+      '  counts      what the monitor of counts finds in simulated series, and its false alerts\n' +
+      '  nab         what the detector of levels finds in the Numenta Anomaly Benchmark, by its rules\n' +
+      '  churn       models of churn: on the purchases of CDNOW, and on a million simulated people',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
   .option('--events <n>', 'queries: events to ask about (default: 10 million)', positiveInteger)
@@ -120,6 +121,14 @@ async function measure(
         signal: context.signal,
       });
       return { ok: result.causal && result.restorable, result };
+    }
+    case 'counts': {
+      const { benchCounts } = await import('../bench/counts.js');
+      const result = await benchCounts({
+        signal: context.signal,
+        onProgress: (text) => context.progress(text),
+      });
+      return { ok: result.missedAims.length === 0, result };
     }
   }
 }

@@ -1,7 +1,8 @@
+import { SEVERITIES } from '@sluice/contracts';
 import type pg from 'pg';
 import { createLocalOffsets } from '../enrich/local-day.js';
 import type { ToldAnomaly } from './messages.js';
-import { SEVERITIES, type Severity } from './severity.js';
+import type { Severity } from './severity.js';
 
 /** Local time of day at which the digest of the day before is sent. */
 export const DIGEST_HOUR = 8;

@@ -1,5 +1,5 @@
-/** How bad a flag is, mildest first. */
-export const SEVERITIES = ['info', 'warning', 'critical'] as const;
+import { SEVERITIES } from '@sluice/contracts';
+
 export type Severity = (typeof SEVERITIES)[number];
 
 export function isAtLeast(severity: Severity, least: Severity): boolean {

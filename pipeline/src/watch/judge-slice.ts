@@ -16,6 +16,8 @@ import { writeSlice, type SliceEvidence } from './write-slice.js';
 /** Points of one slice at most: what is in memory, and in one transaction. */
 const MAX_POINTS = 20_000;
 const MAX_BUCKETS = 2_000;
+/** Saved queries may read single events, and funnels are asked bucket by bucket. */
+const MAX_SAVED_BUCKETS = 100;
 /** Flags of one slice that are explained: history may have many, and each is a question. */
 const MAX_EXPLAINED = 20;
 
@@ -52,7 +54,8 @@ export async function judgeSlice(
   );
   if (behind.length === 0) return { kind: 'nothing' };
   const fromMs = Math.min(...behind.map(({ nextMs }) => firstWhole(clock, nextMs)));
-  const most = Math.min(MAX_BUCKETS, Math.max(1, Math.floor(MAX_POINTS / behind.length)));
+  const mostBuckets = watch.metric.kind === 'saved' ? MAX_SAVED_BUCKETS : MAX_BUCKETS;
+  const most = Math.min(mostBuckets, Math.max(1, Math.floor(MAX_POINTS / behind.length)));
   const buckets = bucketsBetween(clock, fromMs, untilMs, most);
   const last = buckets.at(-1);
   if (last === undefined) return { kind: 'nothing' };

@@ -1,4 +1,4 @@
-import { SEVERITIES, type Severity } from '../notify/severity.js';
+import { isAtLeast, type Severity } from '../notify/severity.js';
 
 /** What an incident came to so far: its buckets up to the one that opened it, and those after it that were out of the ordinary. */
 export interface Extent {
@@ -52,5 +52,5 @@ export function severityOf(extent: Extent, peakSurprise: number): Severity {
 }
 
 export function worseOf(a: Severity, b: Severity): Severity {
-  return SEVERITIES.indexOf(a) >= SEVERITIES.indexOf(b) ? a : b;
+  return isAtLeast(a, b) ? a : b;
 }

@@ -3,10 +3,11 @@ import { BUCKET_MS } from '@sluice/models/anomaly';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
 import { refreshSeries } from './begin-series.js';
+import { isImporting } from './is-importing.js';
 import { judgeSlice, type SliceResult, type SliceTools } from './judge-slice.js';
 import { closedUntil } from './lateness.js';
 import { createWatchClock, type WatchClock } from './watch-clock.js';
-import { makeDefaultWatches, noteFailure, readSeries, readWatches } from './watch-rows.js';
+import { makeDefaultWatches, moveWatchedSince, noteFailure, readSeries, readWatches } from './watch-rows.js';
 import type { Watch, WatchedSeries } from './watched-series.js';
 import type { WatchMetrics } from './watch-metrics.js';
 
@@ -43,6 +44,7 @@ export interface ProjectPass {
   lagMs: number;
 }
 
+const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
@@ -85,16 +87,17 @@ async function watchLocked(
   const views = watches.map((watch) => ({ watch, ...viewOf(watch, series, tools) }));
   for (const view of views) {
     const { watch, own } = view;
+    await makeHistory(view, client);
     const current = own.filter(({ nextMs, watchedSinceMs }) => nextMs >= watchedSinceMs);
-    await judgeAllSlices(watch, current, view, slices, tools);
+    for (const group of byFailure(current)) await judgeAllSlices(watch, group, view, slices, tools);
   }
   for (const view of views) {
     const { watch, own, clock, untilMs } = view;
-    const history = own.filter(({ nextMs, watchedSinceMs }) => nextMs < watchedSinceMs);
-    if (history.length === 0 || tools.sources.stopping.aborted) continue;
-    const result = await judgeSlice(watch, history, view, slices);
-    noteSlice(watch, result, tools);
-    if (result.kind === 'judged') {
+    for (const history of byFailure(own.filter(({ nextMs, watchedSinceMs }) => nextMs < watchedSinceMs))) {
+      if (history.length === 0 || tools.sources.stopping.aborted) continue;
+      const result = await judgeSlice(watch, history, view, slices);
+      noteSlice(watch, result, tools);
+      if (result.kind !== 'judged') continue;
       hasMore ||=
         result.throughMs < untilMs || history.some(({ nextMs }) => clock.nextAfter(nextMs) <= untilMs);
       tools.logger.info(
@@ -122,6 +125,11 @@ async function watchLocked(
   return { isBusy: false, hasMore, series: series.length, lagMs };
 }
 
+/** Series that failed apart from the others, which they would keep back at where they are themselves. */
+function byFailure(series: readonly WatchedSeries[]): WatchedSeries[][] {
+  return [series.filter(({ hasFailed }) => !hasFailed), series.filter(({ hasFailed }) => hasFailed)];
+}
+
 function viewOf(
   watch: Watch,
   series: readonly WatchedSeries[],
@@ -133,6 +141,28 @@ function viewOf(
     clock,
     untilMs: closedUntil(clock, completeThroughMs, watch.latenessMs),
   };
+}
+
+/**
+ * What is more than a day behind, because the watch was off or nothing ran, is history: it is judged without telling anybody
+ * of days long past. Not so saved queries: a funnel is as late as its window is long.
+ */
+async function makeHistory(
+  { watch, own, untilMs }: { watch: Watch; own: readonly WatchedSeries[]; untilMs: number },
+  client: pg.PoolClient,
+): Promise<void> {
+  if (watch.metric.kind === 'saved') return;
+  const latestMs = Math.max(DAY_MS, 2 * BUCKET_MS[watch.interval]);
+  const late = own.filter(
+    ({ nextMs, watchedSinceMs }) => nextMs >= watchedSinceMs && untilMs - nextMs > latestMs,
+  );
+  if (late.length === 0) return;
+  await moveWatchedSince(
+    client,
+    late.map(({ seriesId }) => seriesId),
+    untilMs,
+  );
+  for (const series of late) series.watchedSinceMs = untilMs;
 }
 
 async function judgeAllSlices(
@@ -187,6 +217,11 @@ async function searchSeries(
     if (known?.definition === definition && nowMs - known.atMs < restMs && nowMs >= known.atMs) continue;
     const { own, clock, untilMs } = viewOf(watch, series, tools);
     try {
+      if (await isImporting(tools.pool, projectId, nowMs)) {
+        logger.info({ projectId, watch: watch.name }, 'history is being sent: no series begins yet');
+        memory.searches.set(watch.watchId, { atMs: nowMs, definition, found: false });
+        continue;
+      }
       const changed = await refreshSeries(watch, own, {
         client,
         sources: tools.sources,

@@ -70,16 +70,15 @@ interface SeriesRow {
   detector_version: number;
   next_bucket: Date;
   watched_since: Date;
-  snoozed_until: Date | null;
+  has_failed: boolean;
 }
-
-const SERIES_COLUMNS = `series_id, watch_id, series, kind, measured, detector, detector_version, next_bucket, watched_since,
-  snoozed_until`;
 
 /** The series of a project that are judged, without their states. */
 export async function readSeries(client: pg.ClientBase, projectId: number): Promise<WatchedSeries[]> {
   const found = await client.query<SeriesRow>(
-    `select ${SERIES_COLUMNS} from watch_series s
+    `select series_id, watch_id, series, kind, measured, detector, detector_version, next_bucket, watched_since,
+       failed_since is not null as has_failed
+     from watch_series s
      where project_id = $1 and retired_at is null
        and exists (select 1 from watches w where w.watch_id = s.watch_id and w.enabled)
      order by series_id`,
@@ -95,7 +94,7 @@ export async function readSeries(client: pg.ClientBase, projectId: number): Prom
     detectorVersion: row.detector_version,
     nextMs: row.next_bucket.getTime(),
     watchedSinceMs: row.watched_since.getTime(),
-    snoozedUntilMs: row.snoozed_until?.getTime(),
+    hasFailed: row.has_failed,
   }));
 }
 
@@ -217,5 +216,17 @@ export async function noteFailure(
     `update watch_series set last_error = $2, failed_since = coalesce(failed_since, now()), updated_at = now()
      where series_id = any($1::bigint[])`,
     [seriesIds, text.slice(0, 2_000)],
+  );
+}
+
+/** From this bucket on, whatever these series find is told. */
+export async function moveWatchedSince(
+  client: pg.ClientBase,
+  seriesIds: readonly number[],
+  sinceMs: number,
+): Promise<void> {
+  await client.query(
+    'update watch_series set watched_since = to_timestamp($2 / 1000.0) where series_id = any($1::bigint[])',
+    [seriesIds, sinceMs],
   );
 }

@@ -44,7 +44,8 @@ export interface WatchedSeries {
   nextMs: number;
   /** Buckets that start before this one are judged without notifying anybody. */
   watchedSinceMs: number;
-  snoozedUntilMs: number | undefined;
+  /** The last look at it failed. */
+  hasFailed: boolean;
   /** What is closed of it is not final yet: it is not behind. */
   isWaiting?: boolean;
 }

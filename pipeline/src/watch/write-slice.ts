@@ -37,11 +37,11 @@ export async function writeSlice(
   options: { evidence: readonly SliceEvidence[]; nowMs: number; onStep: OnWatchStep },
 ): Promise<WrittenSlice> {
   const opened = await inTransaction(client, async () => {
-    await advance(client, judged);
+    const snoozes = await advance(client, judged);
     await options.onStep('fenced');
     await insertPoints(client, judged);
     await options.onStep('points-written');
-    const incidents = await writeIncidents(client, watch, judged, options);
+    const incidents = await writeIncidents(client, watch, judged, { ...options, snoozes });
     await noteLearned(client, judged);
     await options.onStep('anomalies-written');
     return incidents;
@@ -50,13 +50,18 @@ export async function writeSlice(
   return { opened };
 }
 
-async function advance(client: pg.ClientBase, judged: readonly JudgedSeries[]): Promise<void> {
-  const result = await client.query(
+/** Resolves with until when each series is snoozed: as of now, and nobody can change it before the transaction ends. */
+async function advance(
+  client: pg.ClientBase,
+  judged: readonly JudgedSeries[],
+): Promise<ReadonlyMap<number, Date | null>> {
+  const result = await client.query<{ series_id: number; snoozed_until: Date | null }>(
     `update watch_series s set next_bucket = to_timestamp(n.to_ms / 1000.0), state = n.state, detector = n.detector,
        detector_version = n.detector_version, last_error = null, failed_since = null, updated_at = now()
      from unnest($1::bigint[], $2::float8[], $3::float8[], $4::bytea[], $5::text[], $6::int[])
        as n (series_id, from_ms, to_ms, state, detector, detector_version)
-     where s.series_id = n.series_id and s.next_bucket = to_timestamp(n.from_ms / 1000.0)`,
+     where s.series_id = n.series_id and s.next_bucket = to_timestamp(n.from_ms / 1000.0)
+     returning s.series_id, s.snoozed_until`,
     [
       judged.map(({ series }) => series.seriesId),
       judged.map(({ fromMs }) => fromMs),
@@ -69,6 +74,7 @@ async function advance(client: pg.ClientBase, judged: readonly JudgedSeries[]): 
   if (result.rowCount !== judged.length) {
     throw new StaleWatcherError('Another watcher has judged these buckets.');
   }
+  return new Map(result.rows.map((row) => [row.series_id, row.snoozed_until]));
 }
 
 async function insertPoints(client: pg.ClientBase, judged: readonly JudgedSeries[]): Promise<void> {
@@ -97,8 +103,13 @@ async function writeIncidents(
   client: pg.ClientBase,
   watch: Watch,
   judged: readonly JudgedSeries[],
-  { evidence, nowMs }: { evidence: readonly SliceEvidence[]; nowMs: number },
+  options: {
+    evidence: readonly SliceEvidence[];
+    nowMs: number;
+    snoozes: ReadonlyMap<number, Date | null>;
+  },
 ): Promise<Incident[]> {
+  const { evidence, nowMs, snoozes } = options;
   const moved = judged.filter(({ buckets }) =>
     buckets.some(({ judgement }) => judgement.transition.kind !== 'none'),
   );
@@ -114,7 +125,7 @@ async function writeIncidents(
     const { series, buckets, detector, detectorVersion } = one;
     const changes = foldIncidents(open.get(series.seriesId), buckets, {
       watchedSinceMs: series.watchedSinceMs,
-      snoozedUntilMs: series.snoozedUntilMs,
+      snoozedUntilMs: snoozes.get(series.seriesId)?.getTime(),
       earlier: await readEarlier(client, one),
       evidenceOf: ({ startMs }) =>
         evidence.find(({ seriesId, bucketMs }) => seriesId === series.seriesId && bucketMs === startMs)

@@ -4,7 +4,7 @@ import { UnusableStateError, type StateReader, type StateWriter } from '../state
 import { DriftSums, driftHeight, type DriftReading } from './drift.js';
 import { Excursion } from './excursion.js';
 import { dayNumberOf, LocalClock, type LocalTime } from './local-clock.js';
-import { lnLowerTail, lnUpperTail, ordinaryRange } from './negative-binomial.js';
+import { highestOrdinary, lnLowerTail, lnUpperTail, lowestOrdinary } from './negative-binomial.js';
 import { RateCheck } from './rate-check.js';
 import { RollUps } from './roll-ups.js';
 import { SeasonalRate, type ExpectedRate } from './seasonal-rate.js';
@@ -21,11 +21,16 @@ const DAYS_BEFORE = {
 const WARM_UP_WEIGHT = 0.25;
 /** Parts of the budget of false alerts: windows of all scales, two suspicious buckets of three, slow drifts. */
 const SHARES = { rollUps: 0.75, suspicions: 0.1, drift: 0.15 } as const;
+/** An outage is worth more than a rise: parts of the budget where both directions are watched. */
+const DIRECTION_SHARES = { up: 0.4, down: 0.6 } as const;
 /**
  * Windows overlap: so many times the rate of one bucket's tail is the rate at which the most surprising of them opens an
- * incident. Found by simulation of counts that follow the model.
+ * incident, for so many events a bucket. With few events short windows cannot tell anything, and there are fewer to be
+ * wrong. Found by simulation of counts that follow the model.
  */
-const WINDOWS_AT_ONCE = 1.7;
+function windowsAtOnce(mean: number): number {
+  return Math.max(1, Math.min(1.75, 1 + 0.22 * Math.log(mean)));
+}
 /** Deviations beyond which a bucket no longer moves the profile further. */
 const CLIP = 3;
 /** An incident that stays is the new level after so long; where nearly nothing came, later. */
@@ -41,9 +46,9 @@ export class CountDetector implements Detector {
   readonly #holidays: ReadonlySet<number>;
   readonly #directions: ReadonlySet<Direction>;
   readonly #daysBefore: (typeof DAYS_BEFORE)[keyof typeof DAYS_BEFORE];
-  /** Budget of one direction, incidents a bucket. */
-  readonly #alertsPerBucket: number;
-  readonly #driftHeight: number;
+  /** Budget of each direction, incidents a bucket. */
+  readonly #alertsPerBucket: Record<Direction, number>;
+  readonly #driftHeight: Record<Direction, number>;
   readonly #rate: SeasonalRate;
   readonly #rollUps: RollUps;
   readonly #drift = new DriftSums();
@@ -59,12 +64,20 @@ export class CountDetector implements Detector {
     this.#holidays = new Set((options.holidays ?? []).map(dayNumberOf));
     this.#directions = new Set(options.directions ?? ['up', 'down']);
     this.#daysBefore = this.#intervalMs < DAY_MS ? DAYS_BEFORE.within : DAYS_BEFORE.days;
-    const alertsPerMonth = (options.falseAlertsPerMonth ?? 1) / this.#directions.size;
-    this.#alertsPerBucket = (alertsPerMonth * this.#intervalMs) / MONTH_MS;
-    this.#driftHeight = driftHeight(30 / (alertsPerMonth * SHARES.drift));
+    const { falseAlertsPerMonth = 1 } = options;
+    const shares = this.#directions.size === 1 ? { up: 1, down: 1 } : DIRECTION_SHARES;
+    const bucketsPerMonth = MONTH_MS / this.#intervalMs;
+    this.#alertsPerBucket = {
+      up: (falseAlertsPerMonth * shares.up) / bucketsPerMonth,
+      down: (falseAlertsPerMonth * shares.down) / bucketsPerMonth,
+    };
+    this.#driftHeight = {
+      up: driftHeight(30 / (falseAlertsPerMonth * shares.up * SHARES.drift)),
+      down: driftHeight(30 / (falseAlertsPerMonth * shares.down * SHARES.drift)),
+    };
     this.#rate = new SeasonalRate(this.#intervalMs);
     this.#rollUps = new RollUps(DAY_MS / this.#intervalMs);
-    this.#check = new RateCheck(this.#intervalMs, SHARES.rollUps * this.#alertsPerBucket);
+    this.#check = new RateCheck(this.#intervalMs, (SHARES.rollUps * falseAlertsPerMonth) / bucketsPerMonth);
     if (saved) this.#read(saved);
   }
 
@@ -155,11 +168,7 @@ export class CountDetector implements Detector {
       ? this.#drift.add(time.dayNumber, verdict.startMs, count, mean, spread * mean * mean)
       : null;
 
-    const { up, down } = this.#rollUps.judge();
-    const surprise = Math.max(up?.surprise ?? 0, down?.surprise ?? 0);
-    if (this.#isWarm) this.#check.add(surprise - Math.log(WINDOWS_AT_ONCE));
-    const evidence = this.#isWarm ? this.#evidence(verdict.startMs, [up, down], drift) : null;
-
+    const evidence = this.#isWarm ? this.#evidence(verdict.startMs, drift) : null;
     const deviation = Math.sqrt(mean + spread * mean * mean);
     const clipped = Math.max(-CLIP * deviation, Math.min(CLIP * deviation, count - mean));
     if (learnsDispersion) this.#rollUps.learn();
@@ -172,41 +181,45 @@ export class CountDetector implements Detector {
   /** While an incident is open the profile stands still. */
   #follow(verdict: Verdict, count: number, { mean, uncertainty }: ExpectedRate): Finding {
     const spread = this.#rollUps.spreadOf(uncertainty);
-    const lnTail = Math.min(lnUpperTail(count, mean, spread), lnLowerTail(count, mean, spread));
-    const isOver = this.#excursion.add(count, mean, mean + spread * mean * mean, lnTail > CALM_LN_TAIL);
-    return { verdict, evidence: null, suspicion: null, isOver: isOver || this.#isOverByTime() };
+    const direction = count > mean ? 'up' : 'down';
+    const lnTail = lnTailOf(direction, count, mean, spread);
+    const isRecovered = this.#excursion.add(count, mean, mean + spread * mean * mean, lnTail > CALM_LN_TAIL);
+    // What was too few and is too many by far is another incident: the next bucket can open it.
+    const isTurned =
+      direction !== this.#excursion.direction && lnTail < Math.log(this.#alertsPerBucket[direction]);
+    const isOver = isRecovered || isTurned || this.#isOverByTime();
+    return { verdict, evidence: null, suspicion: null, isOver };
   }
 
-  #evidence(
-    startMs: number,
-    windows: readonly ({ direction: Direction; surprise: number; buckets: number } | null)[],
-    drift: DriftReading | null,
-  ): Evidence | null {
-    const threshold =
-      Math.log(WINDOWS_AT_ONCE / (SHARES.rollUps * this.#alertsPerBucket)) + this.#check.correction;
+  #evidence(startMs: number, drift: DriftReading | null): Evidence | null {
+    const judged = this.#rollUps.judge();
+    const atOnce = windowsAtOnce(this.#rollUps.usualMean());
     let strongest: Evidence | null = null;
-    for (const window of windows) {
-      if (window === null || !this.#directions.has(window.direction)) continue;
-      if (strongest !== null && strongest.surprise >= window.surprise) continue;
-      const { direction, surprise, buckets } = window;
-      const sinceMs = startMs - (buckets - 1) * this.#intervalMs;
-      strongest = { direction, sinceMs, surprise, threshold };
+    let excess = Number.NEGATIVE_INFINITY;
+    for (const direction of this.#directions) {
+      const window = judged[direction];
+      if (window === null) continue;
+      const threshold = Math.log(atOnce / (SHARES.rollUps * this.#alertsPerBucket[direction]));
+      if (window.surprise - threshold <= excess) continue;
+      excess = window.surprise - threshold;
+      const sinceMs = startMs - (window.buckets - 1) * this.#intervalMs;
+      strongest = { direction, sinceMs, surprise: window.surprise, threshold };
     }
-    if (drift !== null && this.#directions.has(drift.direction)) {
-      // Heights of the sum are exponential with rate 2k = 1 far out, so they compare with surprises.
-      const surprise = threshold + drift.sum - this.#driftHeight;
-      if (surprise >= threshold && (strongest === null || strongest.surprise < surprise)) {
-        strongest = { direction: drift.direction, sinceMs: drift.sinceMs, surprise, threshold };
-      }
-    }
-    return strongest;
+    this.#check.add(excess);
+    if (strongest !== null) strongest.threshold += this.#check.correction;
+    if (drift === null || !this.#directions.has(drift.direction)) return strongest;
+    // Heights of the sum are exponential with rate 2k = 1 far out, so they compare with surprises.
+    const above = drift.sum - this.#driftHeight[drift.direction];
+    if (above < 0 || (strongest !== null && strongest.surprise >= strongest.threshold)) return strongest;
+    const threshold = -Math.log(SHARES.drift * this.#alertsPerBucket[drift.direction]);
+    return { direction: drift.direction, sinceMs: drift.sinceMs, surprise: threshold + above, threshold };
   }
 
   #suspicion(verdict: Verdict, count: number, mean: number, spread: number): Finding['suspicion'] {
     const direction = count > mean ? 'up' : 'down';
     if (!this.#isWarm || !this.#directions.has(direction)) return null;
     const threshold =
-      -0.5 * (Math.log((SHARES.suspicions * this.#alertsPerBucket) / 2) - this.#check.correction);
+      -0.5 * (Math.log((SHARES.suspicions * this.#alertsPerBucket[direction]) / 2) - this.#check.correction);
     if (-Math.log(verdict.tailProbability) < threshold - 1) return null;
     const lnTail = direction === 'up' ? lnUpperTail(count, mean, spread) : lnLowerTail(count, mean, spread);
     return { direction, surprise: -lnTail, threshold };
@@ -227,7 +240,8 @@ export class CountDetector implements Detector {
     }
     const { mean } = expected;
     const spread = this.#rollUps.spreadOf(expected.uncertainty);
-    const [lower, upper] = ordinaryRange(mean, spread, Math.log(this.#alertsPerBucket));
+    const lower = lowestOrdinary(mean, spread, Math.log(this.#alertsPerBucket.down));
+    const upper = highestOrdinary(mean, spread, Math.log(this.#alertsPerBucket.up));
     const known = { startMs, observed: value, expected: mean, lower, upper };
     if (value === null) return { ...known, tailProbability: 1, direction: null, isAnomalous: false };
     const direction = value > mean ? 'up' : 'down';
@@ -265,4 +279,8 @@ export class CountDetector implements Detector {
     this.#rate.shiftLevel(Math.max(ratio, 1e-3));
     return true;
   }
+}
+
+function lnTailOf(direction: Direction, count: number, mean: number, spread: number): number {
+  return direction === 'up' ? lnUpperTail(count, mean, spread) : lnLowerTail(count, mean, spread);
 }

@@ -23,6 +23,10 @@ export class Excursion {
     return this.#isOpen;
   }
 
+  get direction(): Direction {
+    return this.#direction;
+  }
+
   /** Observed over expected, since it began. */
   get ratio(): number {
     return this.#mean > 0 ? this.#count / this.#mean : 1;

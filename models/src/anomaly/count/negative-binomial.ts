@@ -44,22 +44,19 @@ export function lnMidTail(count: number, mean: number, spread: number, direction
   return lnTail + Math.log1p(-0.5 * Math.min(1, Math.exp(lnMass(count, mean, spread) - lnTail)));
 }
 
-/** Smallest and largest count whose tail on its own side is larger than exp(lnTail). */
-export function ordinaryRange(mean: number, spread: number, lnTail: number): [number, number] {
-  const deviation = Math.sqrt(mean + spread * mean * mean);
-  const z = Math.sqrt(-2 * lnTail);
-  const upper = solve(
-    (count) => lnUpperTail(count, mean, spread) - lnTail,
-    mean + 0.7 * z * deviation,
-    mean + z * deviation + 1,
-  );
-  if (lnLowerTail(0, mean, spread) > lnTail) return [0, Math.ceil(upper) - 1];
-  const lower = solve(
-    (count) => lnLowerTail(count, mean, spread) - lnTail,
-    Math.max(0, mean - 0.8 * z * deviation),
-    Math.max(0, mean - 0.6 * z * deviation),
-  );
-  return [Math.max(0, Math.floor(lower) + 1), Math.ceil(upper) - 1];
+/** Largest count whose upper tail is larger than exp(lnTail). */
+export function highestOrdinary(mean: number, spread: number, lnTail: number): number {
+  const reach = Math.sqrt(-2 * lnTail) * Math.sqrt(mean + spread * mean * mean);
+  const excess = (count: number): number => lnUpperTail(count, mean, spread) - lnTail;
+  return Math.ceil(solve(excess, mean + 0.7 * reach, mean + reach + 1)) - 1;
+}
+
+/** Smallest count whose lower tail is larger than exp(lnTail). */
+export function lowestOrdinary(mean: number, spread: number, lnTail: number): number {
+  const excess = (count: number): number => lnLowerTail(count, mean, spread) - lnTail;
+  if (excess(0) > 0) return 0;
+  const reach = Math.sqrt(-2 * lnTail) * Math.sqrt(mean + spread * mean * mean);
+  return Math.floor(solve(excess, Math.max(0, mean - 0.8 * reach), Math.max(0, mean - 0.6 * reach))) + 1;
 }
 
 /** Where a monotone function is zero, by secants kept inside what is known to enclose it; to a thousandth of a count. */

@@ -17,17 +17,15 @@ const APART_BUCKETS = 12;
  * does not gets the false alerts that were configured all the same.
  */
 export class RateCheck {
-  readonly #looseSurprise: number;
   readonly #expectedPerBucket: number;
   readonly #keep: number;
   #crossings = 0;
   #expected = 0;
   #sinceCrossing = APART_BUCKETS;
 
-  /** @param alertsPerBucket the configured rate of one direction; both are counted together */
+  /** @param alertsPerBucket the configured rate */
   constructor(intervalMs: number, alertsPerBucket: number) {
-    this.#looseSurprise = -Math.log(LOOSER * alertsPerBucket);
-    this.#expectedPerBucket = 2 * LOOSER * alertsPerBucket;
+    this.#expectedPerBucket = LOOSER * alertsPerBucket;
     this.#keep = Math.exp(-intervalMs / DAY_MS / DAYS_REMEMBERED);
   }
 
@@ -37,10 +35,11 @@ export class RateCheck {
     return STRETCH * Math.log(rate);
   }
 
-  add(surprise: number): void {
+  /** @param excess surprise of a bucket above the threshold of the model */
+  add(excess: number): void {
     this.#crossings *= this.#keep;
     this.#expected = this.#expected * this.#keep + this.#expectedPerBucket;
-    if (surprise < this.#looseSurprise) {
+    if (excess < -Math.log(LOOSER)) {
       this.#sinceCrossing += 1;
       return;
     }

@@ -66,6 +66,12 @@ export class RollUps {
     this.#held = Math.min(this.#held + 1, this.#size - 1);
   }
 
+  /** Events expected in one of the latest buckets. */
+  usualMean(): number {
+    const buckets = Math.min(24, this.#held);
+    return buckets === 0 ? 0 : this.#total(1, buckets) / buckets;
+  }
+
   /** Unknown buckets: windows move on. */
   pass(buckets: number): void {
     for (let i = 0; i < Math.min(buckets, this.#size); i++) this.add(0, 0, 0, 0);

@@ -8,6 +8,8 @@ const DAY_MS = 86_400_000;
 const PRIOR_VARIANCE = { hour: 1, fine: 0.03, weekday: 0.15, weekHour: 0.04, holiday: 0.15 } as const;
 /** Visits a factor remembers: four weeks of a time of day, eight of a time of week. */
 const DAYS_REMEMBERED = 28;
+/** No holiday is quite like another, nor its hours like a Sunday's. */
+const HOLIDAY_VARIANCE = { next: 0.08, least: 0.02 } as const;
 const WEEKS_REMEMBERED = 8;
 const LEVEL_DAYS = 10;
 /** Nobody knows a level better than this (variance of its logarithm). */
@@ -49,6 +51,7 @@ export class SeasonalRate {
   #level = Number.NaN;
   #levelInformation = 0;
   #bucketsSeen = 0;
+  #holidayNumber = Number.NaN;
 
   constructor(intervalMs: number) {
     this.#intervalMs = intervalMs;
@@ -70,6 +73,10 @@ export class SeasonalRate {
   /** Null before the first bucket. */
   expect(time: LocalTime, isHoliday: boolean): ExpectedRate | null {
     if (Number.isNaN(this.#level)) return null;
+    if (isHoliday && time.dayNumber !== this.#holidayNumber) {
+      this.#holidayNumber = time.dayNumber;
+      this.#holiday.widen(HOLIDAY_VARIANCE.next);
+    }
     this.#aim(time, isHoliday);
     const factors = this.#factorsOf(isHoliday);
     let mean = this.#level;
@@ -92,13 +99,14 @@ export class SeasonalRate {
     this.#bucketsSeen += 1;
     const isFirstDay = this.#hour !== null && this.#bucketsSeen * this.#intervalMs < DAY_MS;
     if (isFirstDay) {
-      this.#hour!.move(ratio - 1, noise + this.#hour!.variance());
+      this.#hour.move(ratio - 1, noise + this.#hour.variance());
       return;
     }
     const learning = isHoliday ? [this.#holiday] : this.#factorsOf(false);
     let total = noise + this.#levelVariance();
     for (const each of this.#factorsOf(isHoliday)) total += each.variance();
     for (const each of learning) each.move(ratio - 1, total);
+    if (isHoliday) this.#holiday.widen(HOLIDAY_VARIANCE.least);
     if (!isHoliday) {
       const information = 1 / (total - this.#levelVariance() + LEVEL_FLOOR);
       this.#levelInformation =
@@ -123,7 +131,10 @@ export class SeasonalRate {
   }
 
   write(to: StateWriter): void {
-    to.number(this.#level).number(this.#levelInformation).number(this.#bucketsSeen);
+    to.number(this.#level)
+      .number(this.#levelInformation)
+      .number(this.#bucketsSeen)
+      .number(this.#holidayNumber);
     for (const each of this.#all()) each.write(to);
   }
 
@@ -131,6 +142,7 @@ export class SeasonalRate {
     this.#level = from.number();
     this.#levelInformation = from.number();
     this.#bucketsSeen = from.number();
+    this.#holidayNumber = from.number();
     for (const each of this.#all()) each.read(from);
   }
 
@@ -209,6 +221,13 @@ class Factors {
   move(surprise: number, total: number): void {
     this.#moveOne(this.#first, 1 - this.#share, surprise, total);
     if (this.#share > 0) this.#moveOne(this.#second, this.#share, surprise, total);
+  }
+
+  /** All are at least as uncertain as this. */
+  widen(variance: number): void {
+    for (let i = 0; i < this.#variances.length; i++) {
+      this.#variances[i] = Math.max(this.#variances[i]!, variance);
+    }
   }
 
   write(to: StateWriter): void {
