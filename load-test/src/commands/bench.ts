@@ -6,10 +6,13 @@ interface Flags {
   peers?: boolean;
   events?: number;
   users?: number;
+  data?: string;
+  results?: string;
+  thresholds?: string;
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'counts'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'nab', 'counts'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -20,6 +23,7 @@ const program = new Command('bench')
       '  end-to-end  events a second that are accepted and become queryable as fast as they come\n' +
       '  queries     answers of the API over 60 days of events, beside the best SQL by hand and the shapes of peers\n' +
       '  sdk-size    bytes of the browser SDK and of each autocapture module\n' +
+      '  nab         what the detector of levels finds in the Numenta Anomaly Benchmark, by its rules\n' +
       '  counts      what the monitor of counts finds in simulated series, and its false alerts',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
@@ -28,6 +32,12 @@ const program = new Command('bench')
   .option(
     '--peers',
     'sdk-size: other trackers, too; those that are missing are installed from npm, into .cache',
+  )
+  .option('--data <dir>', 'nab: folder with data/ and windows.json, or a checkout of the benchmark')
+  .option('--results <dir>', "nab: score published results in place of the detector, one detector's or many")
+  .option(
+    '--thresholds <file>',
+    "nab: thresholds for --results, in the form of the benchmark's thresholds.json (default: the best over all files)",
   );
 
 await runCommand<Flags>(program, async (flags, context, args) => {
@@ -73,6 +83,26 @@ async function measure(
       const { benchSdkSize } = await import('../bench/sdk-size.js');
       const result = await benchSdkSize({ withPeers: flags.peers === true });
       return { ok: result.exceeded.length === 0, result };
+    }
+    case 'nab': {
+      if (flags.results !== undefined) {
+        const { scoreResults } = await import('../bench/nab/score-results.js');
+        const result = await scoreResults({
+          resultsDir: flags.results,
+          ...(flags.data === undefined ? {} : { dataDir: flags.data }),
+          ...(flags.thresholds === undefined ? {} : { thresholdsFile: flags.thresholds }),
+        });
+        return { ok: true, result };
+      }
+      if (flags.data === undefined) throw new Error('Say with --data where the benchmark is.');
+      const { benchNab } = await import('../bench/nab.js');
+      const result = await benchNab({
+        dataDir: flags.data,
+        onProgress: (text) => context.progress(text),
+        onTell: (text) => context.tell(text),
+        signal: context.signal,
+      });
+      return { ok: result.causal && result.restorable, result };
     }
     case 'counts': {
       const { benchCounts } = await import('../bench/counts.js');

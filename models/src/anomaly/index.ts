@@ -11,3 +11,4 @@ export {
 } from './monitor.js';
 export { createSeriesMonitor } from './create-series-monitor.js';
 export { UnusableStateError } from './state-bytes.js';
+export { createEnsembleDetector, type EnsembleDetector, type EnsembleOptions } from './ensemble/index.js';

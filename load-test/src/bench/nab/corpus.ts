@@ -21,53 +21,69 @@ export interface NabResult {
 /** Windows of each series, as NAB writes them: first and last time, both in the window. */
 type LabelledWindows = ReadonlyMap<string, readonly (readonly [string, string])[]>;
 
-/**
- * Reads a folder with `data/` and `windows.json` (a checkout of NAB, with `labels/combined_windows.json`, will do, and so
- * will a folder of data with `windows.json` in it).
- *
- * @throws Error when a file is missing or malformed, with its name and what is wrong with it
- */
-export async function readCorpus(dir: string): Promise<NabSeries[]> {
-  const labels = await readWindows(await findWindowsFile(dir));
-  const dataDir = (await isFolder(join(dir, 'data'))) ? join(dir, 'data') : dir;
-  const names = await listCsvFiles(dataDir);
-  if (names.length === 0) throw new Error(`There is no CSV file below ${dataDir}.`);
-  const corpus: NabSeries[] = [];
-  for (const name of names) {
-    const file = join(dataDir, name);
-    const { times, columns } = await readCsv(file, ['timestamp', 'value']);
-    corpus.push({
-      name,
-      timesMs: Float64Array.from(times, (time) => timeMs(time, file)),
-      values: columns.get('value')!,
-      windows: rowWindows(times, labels.get(name), file),
-    });
-  }
-  return corpus;
+export interface NabCorpus {
+  series: NabSeries[];
+  /** Files that have windows and are not there. */
+  missing: string[];
 }
 
 /**
- * Reads the results of one detector: `CATEGORY/DETECTOR_FILE.csv` below a folder that is named as the detector, as NAB
- * keeps them.
+ * Reads a folder with `data/` and `windows.json`. A checkout of NAB, with `labels/combined_windows.json`, will do, and so
+ * will a folder of data with `windows.json` in it.
  *
- * @throws Error when a file is missing or malformed, with its name and what is wrong with it
+ * @throws Error when there is no data, or a file is missing its windows or malformed: with its name and what is wrong
  */
-export async function readResults(dir: string, detector: string, windowsFile: string): Promise<NabResult[]> {
-  const labels = await readWindows(windowsFile);
-  const names = (await listCsvFiles(dir)).filter((name) => !name.endsWith('_scores.csv'));
-  if (names.length === 0) throw new Error(`There is no CSV file below ${dir}.`);
-  const results: NabResult[] = [];
+export async function readCorpus(dir: string): Promise<NabCorpus> {
+  const labels = await readWindows(await findWindowsFile(dir));
+  const dataDir = (await isFolder(join(dir, 'data'))) ? join(dir, 'data') : dir;
+  const names = await listCsvFiles(dataDir);
+  const series: NabSeries[] = [];
   for (const name of names) {
-    const file = join(dir, name);
-    const { times, columns } = await readCsv(file, ['timestamp', 'anomaly_score']);
-    const seriesName = name.replace(`/${detector}_`, '/');
-    results.push({
-      name: seriesName,
-      scores: columns.get('anomaly_score')!,
-      windows: rowWindows(times, labels.get(seriesName), file),
+    const file = join(dataDir, name);
+    const windows = labels.get(name);
+    if (windows === undefined) throw new Error(`${file} has no entry among the windows.`);
+    const { times, columns } = await readCsv(file, ['timestamp', 'value']);
+    series.push({
+      name,
+      timesMs: Float64Array.from(times, (time) => timeMs(time, file)),
+      values: columns.get('value')!,
+      windows: rowWindows(times, windows, file),
     });
   }
-  return results;
+  return { series, missing: [...labels.keys()].filter((name) => !names.includes(name)) };
+}
+
+export interface NabResults {
+  series: NabResult[];
+  /** Files that have windows and no results. */
+  missing: string[];
+  /** Files of results that have no windows. */
+  skipped: string[];
+}
+
+/**
+ * Reads the results of one detector as NAB keeps them: `CATEGORY/DETECTOR_FILE.csv` below a folder of the detector.
+ *
+ * @throws Error when there are no results or a file is malformed: with its name and what is wrong
+ */
+export async function readResults(dir: string, detector: string, windowsFile: string): Promise<NabResults> {
+  const labels = await readWindows(windowsFile);
+  const series: NabResult[] = [];
+  const skipped: string[] = [];
+  for (const path of await listCsvFiles(dir)) {
+    const name = path.replace(`/${detector}_`, '/');
+    const windows = labels.get(name);
+    if (windows === undefined) {
+      skipped.push(name);
+      continue;
+    }
+    const file = join(dir, path);
+    const { times, columns } = await readCsv(file, ['timestamp', 'anomaly_score']);
+    series.push({ name, scores: columns.get('anomaly_score')!, windows: rowWindows(times, windows, file) });
+  }
+  if (series.length === 0) throw new Error(`None of the results below ${dir} is of a file with windows.`);
+  const found = new Set(series.map(({ name }) => name));
+  return { series, missing: [...labels.keys()].filter((name) => !found.has(name)), skipped };
 }
 
 /** `windows.json` in a folder, or in a checkout of NAB `labels/combined_windows.json`. */
@@ -110,10 +126,9 @@ async function readWindows(file: string): Promise<LabelledWindows> {
 
 function rowWindows(
   times: readonly string[],
-  labelled: readonly (readonly [string, string])[] | undefined,
+  labelled: readonly (readonly [string, string])[],
   file: string,
 ): RowWindow[] {
-  if (labelled === undefined) throw new Error(`${file} has no entry among the windows.`);
   const rowOf = new Map<number, number>();
   for (const [row, time] of times.entries()) {
     const ms = timeMs(time, file);
@@ -172,10 +187,12 @@ async function listCsvFiles(dir: string): Promise<string[]> {
       cause: error,
     });
   }
-  return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.csv'))
+  const names = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.csv') && !entry.name.endsWith('_scores.csv'))
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .sort();
+  if (names.length === 0) throw new Error(`There is no CSV file below ${dir}.`);
+  return names;
 }
 
 function isFolder(path: string): Promise<boolean> {

@@ -33,7 +33,10 @@ export interface ScoredSeries {
 }
 
 export interface Outcome {
-  /** 0 is a detector that says nothing, 100 one that finds every window at its first row and nothing else. */
+  /**
+   * 0 is a detector that says nothing, 100 one that finds every window at its first row and nothing else; NaN where there
+   * is no window.
+   */
   score: number;
   /** Before normalising. */
   raw: number;
@@ -161,5 +164,5 @@ function openRows(corpus: readonly ScoredSeries[]): { rows: Row[]; windows: Wind
 function normalise(raw: number, windows: Windows, profile: Profile): { score: number; raw: number } {
   const nothing = -profile.falseNegative * windows.open.length;
   const perfect = profile.truePositive * windows.total;
-  return { raw, score: perfect === nothing ? 0 : (100 * (raw - nothing)) / (perfect - nothing) };
+  return { raw, score: perfect === nothing ? Number.NaN : (100 * (raw - nothing)) / (perfect - nothing) };
 }

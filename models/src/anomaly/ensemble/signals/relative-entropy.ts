@@ -1,41 +1,43 @@
-import { createFadingMean, createWindow } from '../moving-mean.js';
 import type { StateMemory } from '../state-memory.js';
+import { LEVELS, type Ruler } from './ruler.js';
 import type { Signal } from './signal.js';
 
-const LEVELS = 8;
-/** So many spreads around the long mean are cut into levels; values beyond belong to the outer ones. */
-const SPREADS = 4;
+/** Points after which a value weighs 1/e in the distribution of all. */
+const MEMORY = 10_000;
+/** What each level counts before any value was seen (Krichevsky and Trofimov). */
+const PRIOR = 0.5;
 
 /**
- * Relative entropy of the levels of the last values to those of all before: sees any change of their distribution (Wang
- * et al., "Statistical techniques for online anomaly detection in data centers", 2011).
+ * Relative entropy of the levels of the last values to those of all values: sees any change of their distribution, of its
+ * place, its width or its form (Wang et al., "Statistical techniques for online anomaly detection in data centers", 2011).
  */
-export function createRelativeEntropySignal(state: StateMemory, length: number, memory: number): Signal {
-  const long = createFadingMean(state, memory);
-  const levels = createWindow(state, length);
+export function createRelativeEntropySignal(state: StateMemory, ruler: Ruler, length: number): Signal {
+  const [SEEN, TOTAL] = [0, 1];
+  const own = state.doubles(2);
+  const levels = state.doubles(length);
   const recent = state.doubles(LEVELS);
   const all = state.doubles(LEVELS);
-  const fading = 1 - 1 / (5 * memory);
+  const fading = Math.exp(-1 / MEMORY);
   return {
     step({ value }) {
-      const spread = long.spread();
-      const place = spread > 0 ? (value - long.mean()) / spread / SPREADS + 0.5 : 0.5;
-      long.add(value);
-      const level = Math.max(0, Math.min(LEVELS - 1, Math.floor(place * LEVELS)));
+      const level = ruler.levelOf(value);
+      const seen = own[SEEN]!;
+      const place = seen % length;
+      if (seen >= length) recent[levels[place]!]! -= 1;
+      levels[place] = level;
       recent[level]! += 1;
-      const passed = levels.add(level);
-      if (!Number.isNaN(passed)) recent[passed]! -= 1;
+      own[SEEN] = seen + 1;
       let entropy = 0;
-      if (levels.isFull()) {
-        let total = 0;
-        for (const count of all) total += count;
+      if (seen > length) {
+        const total = own[TOTAL]! + PRIOR * LEVELS;
         for (let index = 0; index < LEVELS; index++) {
           const share = recent[index]! / length;
-          if (share > 0) entropy += share * Math.log((share * (total + 0.5 * LEVELS)) / (all[index]! + 0.5));
+          if (share > 0) entropy += share * Math.log((share * total) / (all[index]! + PRIOR));
         }
       }
       for (let index = 0; index < LEVELS; index++) all[index]! *= fading;
       all[level]! += 1;
+      own[TOTAL] = own[TOTAL]! * fading + 1;
       return Math.max(0, entropy);
     },
   };
