@@ -144,6 +144,7 @@ export class SeasonalRate {
   write(to: StateWriter): void {
     to.number(this.#level)
       .number(this.#levelInformation)
+      .number(this.#growth)
       .number(this.#bucketsSeen)
       .number(this.#holidayNumber);
     for (const each of this.#all()) each.write(to);
