@@ -29,7 +29,7 @@ const DIRECTION_SHARES = { up: 0.4, down: 0.6 } as const;
  * wrong. Found by simulation of counts that follow the model.
  */
 function windowsAtOnce(mean: number): number {
-  return Math.max(1, Math.min(1.75, 1 + 0.22 * Math.log(mean)));
+  return Math.max(0.75, Math.min(1.75, 0.9 + 0.24 * Math.log(mean)));
 }
 /** Deviations beyond which a bucket no longer moves the profile further. */
 const CLIP = 3;
