@@ -19,6 +19,7 @@ import { compressAnswers } from './http-compression.js';
 import { createQueryMetrics } from './query-port/measured.js';
 import { createRunPostgres } from './query-port/postgres.js';
 import { FRESHNESS_HEADERS } from './saved/answer-headers.js';
+import { registerAnomalies } from './routes/anomalies.js';
 import { registerAnnotations } from './routes/annotations.js';
 import { registerAudit } from './routes/audit.js';
 import { registerCohorts } from './routes/cohorts.js';
@@ -27,6 +28,7 @@ import { registerDiscovery } from './routes/discovery.js';
 import { registerEvents } from './routes/events.js';
 import { registerIntegrity } from './routes/integrity.js';
 import { registerLive } from './routes/live.js';
+import { registerNotificationChannels } from './routes/notification-channels.js';
 import { registerPeople } from './routes/people.js';
 import { registerQuery } from './routes/query.js';
 import { registerReceipts } from './routes/receipts.js';
@@ -34,6 +36,7 @@ import { registerSaved } from './routes/saved.js';
 import { registerSavedAnswers } from './routes/saved-answers.js';
 import { registerStatus } from './routes/status.js';
 import { registerUsers } from './routes/users.js';
+import { registerWatches } from './routes/watches.js';
 
 export interface AnalyticsApiOptions {
   postgres: Postgres;
@@ -140,6 +143,9 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerEvents(scope, context);
     registerDiscovery(scope, context);
     registerAnnotations(scope, context);
+    registerWatches(scope, context);
+    registerAnomalies(scope, context);
+    registerNotificationChannels(scope, context);
     registerUsers(scope, context);
     registerReceipts(scope, context);
     registerAudit(scope, context);

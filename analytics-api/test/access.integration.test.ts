@@ -231,6 +231,13 @@ describe('the description of the API', () => {
     expect(Object.keys(paths).sort()).toEqual([
       '/v1/annotations',
       '/v1/annotations/{id}',
+      '/v1/anomalies',
+      '/v1/anomalies/simulate',
+      '/v1/anomalies/stream',
+      '/v1/anomalies/{id}',
+      '/v1/anomalies/{id}/acknowledge',
+      '/v1/anomalies/{id}/feedback',
+      '/v1/anomalies/{id}/snooze',
       '/v1/audit',
       '/v1/cohorts',
       '/v1/cohorts/{name}',
@@ -240,6 +247,9 @@ describe('the description of the API', () => {
       '/v1/events/names',
       '/v1/integrity',
       '/v1/live',
+      '/v1/notification-channels',
+      '/v1/notification-channels/{name}',
+      '/v1/notification-channels/{name}/test',
       '/v1/people',
       '/v1/properties',
       '/v1/properties/values',
@@ -258,6 +268,8 @@ describe('the description of the API', () => {
       '/v1/users',
       '/v1/users/{id}',
       '/v1/users/{id}/timeline',
+      '/v1/watches',
+      '/v1/watches/{name}',
     ]);
     expect(JSON.stringify(paths['/v1/query'])).toContain('unique_users');
   });

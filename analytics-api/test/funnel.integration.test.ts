@@ -549,7 +549,7 @@ describe('a funnel', () => {
     await api.land(project.projectId, told({ a: 'S P' }));
     const more = { dry_run: true, breakdown: { column: 'country' }, trend: 'day' };
     const response = await api.ask(project.key, queryOf(['S', 'P'], more));
-    expect(response.json()).toMatchObject({ kind: 'estimate', statements: [{}, {}] });
+    expect(response.json()).toMatchObject({ kind: 'estimate', statements: [{}, {}, {}] });
   });
 
   it.each([

@@ -81,6 +81,23 @@ describe('measures of a property', () => {
     expect(series[0]!.total).toBeCloseTo(whole, 9);
   });
 
+  it('give each of several series what it gives by itself, whichever are asked together', async () => {
+    const asked = ['p99', 'sum', 'avg', 'count', 'p50'].flatMap((measure) =>
+      (measure === 'count' ? ['buy'] : ['buy', null]).map((name) => ({
+        event: name,
+        measure,
+        ...(measure === 'count' ? {} : { property: 'amount' }),
+      })),
+    );
+    const compare = { from: '2024-05-02' };
+    const together = await trends({ series: asked, compare });
+    for (const [index, series] of asked.entries()) {
+      const alone = await trends({ series: [series], compare });
+      const { letter: _letter, ...numbers } = together.series[index]!;
+      expect(alone.series[0]).toMatchObject(numbers);
+    }
+  });
+
   it('leave a property out where none belongs, and ask for one where it does', async () => {
     expect(await refused({ series: [{ measure: 'sum' }] })).toMatchObject({ field: '/series/0/property' });
     expect(await refused({ series: [{ measure: 'count', property: 'amount' }] })).toMatchObject({

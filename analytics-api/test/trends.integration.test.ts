@@ -201,6 +201,24 @@ describe('breakdowns', () => {
     ]);
   });
 
+  it.each(['count', 'unique_users', 'count_per_user', 'trailing_users'])(
+    'says of %s over one bucket what it says of as many groups over several',
+    async (measure) => {
+      await api.land(project.projectId, events);
+      const series = [{ measure, trailing_days: measure === 'trailing_users' ? 2 : undefined }];
+      for (const breakdown of [{ column: 'country' }, { property: 'plan' }, { column: 'event' }]) {
+        for (const limit of [1, 2, 10]) {
+          const question = { ...range, series, breakdown: { ...breakdown, limit } };
+          const [byDay] = (await trends(question)).series;
+          const [whole] = (await trends({ ...question, interval: 'total' })).series;
+          const totals = byDay!.groups!.map((group) => ({ ...group, values: [group.total] }));
+          expect(whole!.groups).toEqual(totals);
+          expect(whole!).toMatchObject({ total: byDay!.total, values: [byDay!.total] });
+        }
+      }
+    },
+  );
+
   it('tells an absent property from an empty one', async () => {
     await api.land(project.projectId, events);
     const { series } = await trends({
@@ -321,6 +339,7 @@ describe('an answer', () => {
       timezone: 'Asia/Kathmandu',
       filters: [],
       bots: 'include',
+      bands: false,
       source: 'auto',
     });
     expect(answer.series[0]).toMatchObject({ source: 'counts_15m', additive: true, exact: true, total: 1 });

@@ -1,3 +1,4 @@
+export * from './anomalies.js';
 export * from './annotations.js';
 export * from './answers.js';
 export * from './body-ranges.js';
@@ -10,4 +11,5 @@ export * from './messages/index.js';
 export * from './query/index.js';
 export * from './saved.js';
 export * from './tracking-plan/index.js';
+export * from './watch-metric.js';
 export * from './watermark.js';

@@ -1,3 +1,4 @@
+import { createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
 import {
   createHttpApp,
@@ -10,6 +11,7 @@ import {
 import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
 import { z } from 'zod';
 import { createPipeline } from './pipeline.js';
+import { watchConfigOf, watchSettings } from './watch/settings.js';
 
 const settings = z.object({
   ...serviceSettings,
@@ -26,6 +28,7 @@ const settings = z.object({
     .min(1)
     .optional()
     .describe('Raw events older than this many days are dropped; without it they are kept for good.'),
+  ...watchSettings,
   GEOIP_PATH: z.string().optional().describe('A MaxMind database (.mmdb); without it there is no geography.'),
 });
 
@@ -46,7 +49,9 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     log,
     logger,
     registry,
+    askSaved: createAskSaved({ postgres, clickhouse, log, logger }),
     config: {
+      watch: watchConfigOf(config),
       upkeep: { keepDays: config.KEEP_DAYS },
       maxRecords: config.BATCH_MAX_RECORDS,
       lingerMs: config.BATCH_LINGER_MS,

@@ -25,6 +25,9 @@ import { checkPlan } from './tracking-plan.js';
 import { startUpkeep, type UpkeepConfig } from './upkeep/upkeep.js';
 import { startJobRunner } from './jobs/job-runner.js';
 import { rebuildRollups } from './rebuild/rebuild-rollups.js';
+import { startWatching } from './watch/start-watching.js';
+import type { AskSaved } from './watch/ask-values.js';
+import type { WatchConfig } from './watch/settings.js';
 
 export interface PipelineConfig {
   /** Consumer group in the log. Default `sluice-pipeline`. */
@@ -51,17 +54,21 @@ export interface PipelineConfig {
   /** A MaxMind database (`.mmdb`). Without it there is no geography. */
   geographyPath?: string | undefined;
   upkeep?: UpkeepConfig;
+  /** How series are watched. Default: they are not, and nobody is notified. */
+  watch?: WatchConfig | undefined;
   /** Called after every step of every batch; tests end the process there. */
   onStep?: OnStep;
 }
 
 export interface PipelineOptions {
-  /** A pool of at least two connections for each partition of the log, and two more. */
+  /** A pool of at least two connections for each partition of the log, and four more. */
   postgres: Postgres;
   clickhouse: ClickHouse;
   log: EventLog;
   logger: Logger;
   registry: Registry;
+  /** Asks saved queries that are watched. Without it they cannot be. */
+  askSaved?: AskSaved | undefined;
   config?: PipelineConfig;
 }
 
@@ -262,6 +269,18 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       }),
     },
   });
+  const watching =
+    config.watch === undefined
+      ? undefined
+      : startWatching({
+          pool,
+          clickhouse,
+          log,
+          logger,
+          registry: options.registry,
+          askSaved: options.askSaved,
+          config: config.watch,
+        });
   const consumer: LogConsumer = await log.consume({
     group: config.group ?? 'sluice-pipeline',
     startAt,
@@ -291,6 +310,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   return {
     drained: () => queue.drained(),
     async stop() {
+      await watching?.stop();
       await consumer.stop();
       await queue.stop();
       await jobs.stop();

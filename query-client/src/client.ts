@@ -1,7 +1,15 @@
 import type {
+  Anomaly,
+  AnomalyDetail,
+  AnomalyFilter,
+  AnomalyPage,
   Annotation,
   AnnotationInput,
   AnnotationList,
+  Channel,
+  ChannelDetail,
+  ChannelInput,
+  ChannelList,
   CohortDetail,
   CohortInput,
   CohortList,
@@ -10,16 +18,25 @@ import type {
   EventNames,
   EventPage,
   EventType,
+  FeedbackInput,
+  Notification,
   Properties,
   PropertyValues,
   SavedInput,
   SavedList,
   SavedQuery,
   SavedVersions,
+  SimulateInput,
+  Simulation,
+  SnoozeInput,
   Status,
   TimelinePage,
   UserAnswer,
   UserPage,
+  Watch,
+  WatchDetail,
+  WatchInput,
+  WatchList,
 } from '@sluice/contracts';
 import type { AnswerTo, PeopleOf, PeopleQuestion, Question, SavedAnswer } from './answer-types.js';
 import { follow, type FollowOptions } from './follow.js';
@@ -78,6 +95,9 @@ export function createQueryClient(options: ClientOptions) {
     users: users(sender),
     annotations: annotations(sender),
     properties: properties(sender),
+    anomalies: anomalies(sender, options),
+    watches: watches(sender),
+    notificationChannels: notificationChannels(sender),
 
     /** All events, newest first. Pages are asked for as they are wanted. */
     events: (
@@ -209,6 +229,86 @@ function annotations({ json }: Sender) {
       json<Annotation>({ method: 'POST', path: '/v1/annotations', body, changes: true }, call),
     delete: async (id: number, call?: CallOptions) =>
       json<Annotation>({ method: 'DELETE', path: path`/v1/annotations/${String(id)}`, changes: true }, call),
+  };
+}
+
+/** Which anomalies; those found in history only when asked for. */
+export type AnomalyChoice = Omit<AnomalyFilter, 'include_backfilled'> & {
+  include_backfilled?: boolean | undefined;
+};
+
+function anomalies(sender: Sender, { sleep }: Pick<ClientOptions, 'sleep'>) {
+  const { json } = sender;
+  const change = async (id: number, what: string, body: unknown, call?: CallOptions) =>
+    json<Anomaly>(
+      { method: 'POST', path: path`/v1/anomalies/${String(id)}/${what}`, body, changes: true },
+      call,
+    );
+  return {
+    /** Newest first. Pages are asked for as they are wanted. */
+    list: (
+      choice: AnomalyChoice = {},
+      { pageSize = 200, ...call }: CallOptions & { pageSize?: number } = {},
+    ) =>
+      itemsOfPages(
+        async (cursor) =>
+          json<AnomalyPage>(
+            { method: 'GET', path: '/v1/anomalies', search: { ...choice, limit: pageSize, cursor } },
+            call,
+          ),
+        (page) => page.anomalies,
+      ),
+    /** An anomaly with the points around it. */
+    get: async (id: number, call?: CallOptions) =>
+      json<AnomalyDetail>({ method: 'GET', path: path`/v1/anomalies/${String(id)}` }, call),
+    /** Anomalies as they open and change, each as it is by then, until the signal aborts. `lastEventId` is a `change_id`. */
+    async *live(choice: AnomalyChoice = {}, stream: FollowOptions = {}): AsyncGenerator<Anomaly> {
+      const call = { method: 'GET', path: '/v1/anomalies/stream', search: { ...choice } } as const;
+      for await (const { event, data } of follow(sender, call, { sleep, ...stream })) {
+        if (event === 'anomaly') yield JSON.parse(data) as Anomaly;
+      }
+    },
+    /** What a watch, saved or not, would have found in the last days. */
+    simulate: async (body: SimulateInput, call?: CallOptions) =>
+      json<Simulation>({ method: 'POST', path: '/v1/anomalies/simulate', body }, call),
+    /** Says that somebody looks after it; needs an admin key, as the next two. */
+    acknowledge: async (id: number, call?: CallOptions) => change(id, 'acknowledge', undefined, call),
+    snooze: async (id: number, body: SnoozeInput, call?: CallOptions) => change(id, 'snooze', body, call),
+    feedback: async (id: number, feedback: FeedbackInput['feedback'], call?: CallOptions) =>
+      change(id, 'feedback', { feedback }, call),
+  };
+}
+
+function watches({ json }: Sender) {
+  return {
+    list: async (call?: CallOptions) => json<WatchList>({ method: 'GET', path: '/v1/watches' }, call),
+    /** A watch and where its series stand. */
+    get: async (name: string, call?: CallOptions) =>
+      json<WatchDetail>({ method: 'GET', path: path`/v1/watches/${name}` }, call),
+    /** Watches something, or watches it otherwise; needs an admin key. */
+    save: async (name: string, body: WatchInput, call?: CallOptions) =>
+      json<Watch>({ method: 'PUT', path: path`/v1/watches/${name}`, body, changes: true }, call),
+    /** With its anomalies. */
+    delete: async (name: string, call?: CallOptions) =>
+      json<{ deleted: string }>({ method: 'DELETE', path: path`/v1/watches/${name}`, changes: true }, call),
+  };
+}
+
+/** All of them need an admin key. */
+function notificationChannels({ json }: Sender) {
+  const base = '/v1/notification-channels';
+  return {
+    list: async (call?: CallOptions) => json<ChannelList>({ method: 'GET', path: base }, call),
+    /** A channel and what it was told last. */
+    get: async (name: string, call?: CallOptions) =>
+      json<ChannelDetail>({ method: 'GET', path: `${base}${path`/${name}`}` }, call),
+    save: async (name: string, body: ChannelInput, call?: CallOptions) =>
+      json<Channel>({ method: 'PUT', path: `${base}${path`/${name}`}`, body, changes: true }, call),
+    delete: async (name: string, call?: CallOptions) =>
+      json<{ deleted: string }>({ method: 'DELETE', path: `${base}${path`/${name}`}`, changes: true }, call),
+    /** Sends a test to the channel, as any notification is sent. */
+    test: async (name: string, call?: CallOptions) =>
+      json<Notification>({ method: 'POST', path: `${base}${path`/${name}`}/test`, changes: true }, call),
   };
 }
 

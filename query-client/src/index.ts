@@ -1,6 +1,7 @@
 export type * from './answer-types.js';
 export {
   createQueryClient,
+  type AnomalyChoice,
   type EventFilter,
   type QueryClient,
   type SavedOptions,
@@ -10,17 +11,25 @@ export type { FollowOptions } from './follow.js';
 export { QueryError, type QueryErrorCode } from './query-error.js';
 export type { CallOptions, ClientOptions } from './send.js';
 export type {
+  Anomaly,
+  AnomalyDetail,
   Annotation,
   AnnotationInput,
+  BandAnswer,
+  ChannelInput,
   CohortDetail,
   CohortInput,
   EstimateAnswer,
   EventItem,
   FilterInput,
+  ForecastAnswer,
   PeopleAnswer,
   PeopleQueryInput,
   QueryAnswer,
   QueryInput,
   SavedInput,
   SavedQuery,
+  SimulateInput,
+  Simulation,
+  WatchInput,
 } from '@sluice/contracts';

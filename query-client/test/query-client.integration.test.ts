@@ -32,6 +32,30 @@ beforeAll(async () => {
 });
 afterAll(async () => api.close());
 
+/** An open anomaly of a watch, as the watcher stores it. */
+async function addAnomaly(watch: string): Promise<number> {
+  const { rows } = await api.pool.query<{ anomaly_id: number }>(
+    `with watched as (
+       insert into watch_series (watch_id, project_id, series, kind, measured, detector, detector_version, state,
+         next_bucket, watched_since)
+       select watch_id, project_id, '', 'count', '{}', 'count', 1, '', '2024-05-10', '2024-05-10'
+       from watches where project_id = $1 and name = $2
+       on conflict (watch_id, series) do update set updated_at = now()
+       returning *
+     )
+     insert into anomalies (project_id, watch_id, series_id, watch, metric, series, interval, bucket, since, observed,
+       expected, lower, upper, score, surprise, direction, severity, detector, detector_version, state, opened_at,
+       last_seen_at, peak_bucket, peak_observed, peak_expected, peak_surprise, buckets, observed_sum, expected_sum,
+       surprise_sum, evidence, change_id)
+     select s.project_id, s.watch_id, s.series_id, w.name, w.metric, s.series, w.interval, at, at, 0, 9, 2, 20, 1, 6, 'down',
+       'critical', s.detector, 1, 'open', at, at, at, 0, 9, 6, 1, 0, 9, 6, '[]', nextval('anomaly_changes')
+     from watched s join watches w using (watch_id), (select timestamptz '2024-05-09T10:00:00Z' as at) as t
+     returning anomaly_id`,
+    [project.projectId, watch],
+  );
+  return rows[0]!.anomaly_id;
+}
+
 const days = { from: '2024-05-01', to: '2024-05-07', timezone: 'UTC' };
 
 describe('the client', () => {
@@ -75,6 +99,36 @@ describe('the client', () => {
     expect((await client.saved.versions('by-cohort')).versions).toHaveLength(1);
     await admin.saved.delete('by-cohort');
     await admin.cohorts.delete('some');
+  });
+
+  it('keeps watches and channels, simulates, and knows anomalies', async () => {
+    const definition = { metric: { kind: 'events', event: 'purchase' } } as const;
+    expect((await admin.watches.save('all-sales', definition)).interval).toBe('hour');
+    expect((await client.watches.list()).watches.map(({ name }) => name)).toContain('all-sales');
+    expect((await client.watches.get('all-sales')).series).toEqual([]);
+    const simulated = await client.anomalies.simulate({ watch: 'all-sales', days: 31 });
+    expect(simulated.series.map(({ incidents }) => incidents)).toEqual([[]]);
+    const id = await addAnomaly('all-sales');
+    const found = [];
+    for await (const anomaly of client.anomalies.list({ include_backfilled: true }, { pageSize: 1 })) {
+      found.push(anomaly.anomaly_id);
+    }
+    expect(found).toEqual([id]);
+    expect(await client.anomalies.get(id)).toMatchObject({ state: 'open', points: [] });
+    expect(await admin.anomalies.acknowledge(id)).toMatchObject({ state: 'acknowledged' });
+    expect((await admin.anomalies.snooze(id, { for_seconds: 60 })).snoozed_until).not.toBeNull();
+    expect(await admin.anomalies.feedback(id, 'true_alarm')).toMatchObject({ feedback: 'true_alarm' });
+    await expect(client.anomalies.acknowledge(id)).rejects.toMatchObject({ code: 'insufficient_scope' });
+    const stop = new AbortController();
+    const live = client.anomalies.live({}, { signal: stop.signal, lastEventId: '0' });
+    expect((await live.next()).value).toMatchObject({ anomaly_id: id, feedback: 'true_alarm' });
+    stop.abort();
+    await admin.notificationChannels.save('mail', { kind: 'email', addresses: ['a@example.com'] });
+    expect(await admin.notificationChannels.test('mail')).toMatchObject({ kind: 'test' });
+    expect((await admin.notificationChannels.get('mail')).notifications).toHaveLength(1);
+    expect((await admin.notificationChannels.list()).channels).toHaveLength(1);
+    await admin.notificationChannels.delete('mail');
+    await admin.watches.delete('all-sales');
   });
 
   it('walks through all pages of events', async () => {
@@ -127,6 +181,8 @@ describe('the guide', () => {
     );
     const examples = await blocks('ts');
     expect(examples.length).toBeGreaterThan(6);
+    await admin.watches.save('shown', { metric: { kind: 'events', event: 'purchase' } });
+    await addAnomaly('shown');
     const logged: unknown[][] = [];
     for (const example of examples) {
       const { code } = await transform(example, { loader: 'ts' });

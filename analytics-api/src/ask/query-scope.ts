@@ -4,7 +4,7 @@ import {
   type Statement as ShownStatement,
   type Statistics,
 } from '@sluice/contracts';
-import type { ClickHouseQuestion, Rows } from '../query-port/run-query.js';
+import type { ClickHouseQuestion, PostgresQuestion, Rows } from '../query-port/run-query.js';
 import type { CohortDefinition } from '../sql/filter-sql.js';
 import type { PersonlessContext } from '../sql/event-rows.js';
 import { createStatement, type Statement } from '../sql/statement.js';
@@ -23,6 +23,8 @@ export interface DataView {
   completeThroughMs: number | undefined;
   nowMs: number;
   cohorts: ReadonlyMap<string, CohortDefinition>;
+  /** Changes with what is stored of watched series; only of questions that show it. */
+  watchState?: string | undefined;
 }
 
 /** What a kind of question works with: the one way to ask, and what goes into every answer. */
@@ -33,6 +35,8 @@ export interface QueryScope extends DataView {
   statement(): PersonlessContext & { statement: Statement };
   /** Asks ClickHouse within the limits of the request; adds to the statistics of the answer. */
   ask<Row>(question: ClickHouseQuestion<Row>, limits?: { maxRows?: number }): Promise<Row[]>;
+  /** Asks Postgres for what is kept beside the events, within the limits of the request. */
+  lookUp<Row>(question: PostgresQuestion<Row>): Promise<Row[]>;
   /** What every answer carries. */
   frame(
     said: Pick<AnswerFrame, 'definition'> & Partial<Pick<AnswerFrame, 'exact' | 'error_bound' | 'additive'>>,
@@ -48,6 +52,7 @@ export interface ScopeOptions {
     question: ClickHouseQuestion<Row>,
     limits: { maxRows: number },
   ) => Promise<Rows<Row> & { cached: boolean }>;
+  lookUp: <Row>(question: PostgresQuestion<Row>) => Promise<Row[]>;
   includeSql: boolean;
 }
 
@@ -55,7 +60,7 @@ export interface ScopeOptions {
 export const MAX_NUMBERS = 100_000;
 
 export function createQueryScope(options: ScopeOptions): QueryScope {
-  const { view, query, run, includeSql } = options;
+  const { view, query, run, lookUp, includeSql } = options;
   const zone = zoneOf(query.timezone ?? view.projectTimezone);
   const range = resolveRange(query, zone, view.nowMs);
   const statistics = { rows_read: 0, bytes_read: 0, elapsed_ms: 0 };
@@ -90,6 +95,7 @@ export function createQueryScope(options: ScopeOptions): QueryScope {
       }
       return rows;
     },
+    lookUp,
     frame: ({ definition, exact = true, error_bound = 0, additive = false }) => ({
       complete_through: view.completeThroughMs === undefined ? null : isoOf(view.completeThroughMs),
       complete: isCompleteTo(range.toMs, view),

@@ -3,7 +3,8 @@ import type { KeyOwner } from '@sluice/service-kit';
 import type { ApiContext } from '../api-context.js';
 import { databaseOf } from '../freshness/completeness.js';
 import { readWatermark, waitFor } from '../freshness/wait-for.js';
-import type { ClickHouseQuestion, Rows } from '../query-port/run-query.js';
+import type { ClickHouseQuestion, PostgresQuestion, Rows } from '../query-port/run-query.js';
+import { askWatchState } from '../questions/watched-series.js';
 import { isoOf } from '../time/range.js';
 import { estimate } from './estimate.js';
 import { findCohorts, type CohortDraft } from './find-cohorts.js';
@@ -42,6 +43,11 @@ export async function runRequest<Answer>(
       view,
       query: query.kind === 'live' ? {} : query,
       includeSql: query.include_sql,
+      async lookUp<Row>(question: PostgresQuestion<Row>) {
+        const timeoutMs = deadline - performance.now();
+        if (timeoutMs <= 0) throw new SluiceError('query_timeout');
+        return (await context.runPostgres(question, { timeoutMs, signal: request.signal })).rows;
+      },
       async run<Row>(question: ClickHouseQuestion<Row>, { maxRows }: { maxRows: number }) {
         const timeoutMs = deadline - performance.now();
         if (timeoutMs <= 0) throw new SluiceError('query_timeout');
@@ -86,8 +92,9 @@ export async function readDataView(
   context: ApiContext,
 ): Promise<DataView> {
   const { projectId, timezone } = owner.project;
-  const [completeness, cohorts] = await Promise.all([
+  const [completeness, watched, cohorts] = await Promise.all([
     context.readCompleteness(projectId, { signal }),
+    showsBands(query) ? context.runPostgres(askWatchState(projectId), { signal }) : undefined,
     findCohorts(query, { projectId, runPostgres: context.runPostgres, limits: { signal }, draft }),
   ]);
   return {
@@ -99,7 +106,12 @@ export async function readDataView(
     completeThroughMs: completeness.completeThroughMs,
     nowMs: context.now(),
     cohorts,
+    watchState: watched?.rows[0]?.state,
   };
+}
+
+function showsBands(query: unknown): boolean {
+  return typeof query === 'object' && query !== null && 'bands' in query && query.bands === true;
 }
 
 async function askOrRemember<Row>(

@@ -59,23 +59,23 @@ export function askSteps(query: FunnelQuery, { statement, sql }: Journeys): Clic
 /** The numbers of all steps for each group of journeys that can overlap: there is no sum of them. */
 export function askStepsOfEach(
   query: FunnelQuery,
-  { statement, sql }: Journeys,
+  { statement, sql, keyOf }: Journeys,
 ): ClickHouseQuestion<StepsRow> {
   return {
     name: `funnel-${query.order}-cohorts`,
     params: statement.params,
     row: stepsRow,
     sql: `
-    select grp, 0 as over_all_groups, ${rowSql(aggregates(query, { asParts: false }))}
+    select ${keyOf('group_value')} as grp, 0 as over_all_groups, ${rowSql(aggregates(query, { asParts: false }))}
     from (${sql})
-    group by grp`,
+    group by group_value`,
   };
 }
 
 /** The numbers of all steps for the largest groups, for all others together, and over everyone: journeys are found once. */
 export function askStepsByGroup(
   query: FunnelQuery,
-  { statement, sql }: Journeys,
+  { statement, sql, keyOf }: Journeys,
   limit: number,
 ): ClickHouseQuestion<StepsRow> {
   const parts = aggregates(query, { asParts: true });
@@ -97,7 +97,7 @@ export function askStepsByGroup(
     select ifNull(kept, '') as grp, grouping(kept) as over_all_groups, ${rowSql(merged)}
     from (
       select *, if(row_number() over (order by users0 desc, part_key) <= ${statement.bind('UInt32', limit)}, part_key, '${OTHER_KEY}') as kept
-      from (select grp as part_key, ${named.join(', ')} from (${sql}) group by grp)
+      from (select ${keyOf('group_value')} as part_key, ${named.join(', ')} from (${sql}) group by group_value)
     )
     group by grouping sets ((kept), ())`,
   };

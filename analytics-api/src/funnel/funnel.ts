@@ -18,7 +18,7 @@ import {
   type StepsRow,
 } from './ask-steps.js';
 import { definitionOf } from './definition.js';
-import { journeys } from './journeys.js';
+import { journeys, journeysByGroup } from './journeys.js';
 import { readSteps, share } from './read-steps.js';
 
 /** How many people come how far through some steps, and how long it takes them. */
@@ -53,20 +53,18 @@ interface FoundGroups {
 async function askGroups(query: FunnelQuery, scope: QueryScope): Promise<FoundGroups> {
   const { breakdown } = query;
   if (breakdown === undefined) {
-    const [overall] = await scope.ask(askSteps(query, journeys(query, scope, { grouped: false })));
+    const [overall] = await scope.ask(askSteps(query, journeys(query, scope)));
     return { overall };
   }
   const groupOf = (key: string, row: StepsRow | undefined) => ({ key, name: readGroupKey(key), row });
   if (isCohortBreakdown(breakdown)) {
-    const [overall] = await scope.ask(askSteps(query, journeys(query, scope, { grouped: false })));
-    const rows = await scope.ask(askStepsOfEach(query, journeys(query, scope, { grouped: true })));
+    const [overall] = await scope.ask(askSteps(query, journeys(query, scope)));
+    const rows = await scope.ask(askStepsOfEach(query, await journeysByGroup(query, scope)));
     const byKey = new Map(rows.map((row) => [row.grp, row]));
     const keys = breakdown.cohorts.map((value) => groupKeyOf({ kind: 'value', value }));
     return { overall, groups: keys.map((key) => groupOf(key, byKey.get(key))) };
   }
-  const rows = await scope.ask(
-    askStepsByGroup(query, journeys(query, scope, { grouped: true }), breakdown.limit),
-  );
+  const rows = await scope.ask(askStepsByGroup(query, await journeysByGroup(query, scope), breakdown.limit));
   const groups = rows.filter((row) => row.over_all_groups === 0).sort(byRank);
   return {
     overall: rows.find((row) => row.over_all_groups === 1),
@@ -99,7 +97,7 @@ async function answerTrend(
   scope: QueryScope,
 ): Promise<NonNullable<FunnelAnswer['trend']>> {
   const buckets = bucketsOf(query, query.trend!, scope);
-  const rows = await scope.ask(askTrend(query, journeys(query, scope, { grouped: false }), buckets));
+  const rows = await scope.ask(askTrend(query, journeys(query, scope), buckets));
   const bySlot = new Map(rows.map((row) => [row.slot, row]));
   const found = buckets.map(({ startMs }) => bySlot.get(startMs) ?? { entered: 0, converted: 0 });
   // A last step counts within the range only, so a window that reaches beyond it was not looked at whole.
@@ -130,7 +128,8 @@ async function peopleBehind(
   if (group !== undefined && query.breakdown === undefined)
     return fail('The question has no breakdown.', 'group');
   if (group?.kind === 'value' && group.value === null) return fail('A value is missing.', 'group/value');
-  const { statement, sql } = journeys(query, scope, { grouped: group !== undefined });
+  const { statement, sql, keyOf } =
+    group === undefined ? journeys(query, scope) : await journeysByGroup(query, scope);
   // Nobody was lost before the first step: everyone here has done it.
   const conditions = [point.dropped ? `depth = ${point.step}` : `depth > ${point.step}`];
   if (group !== undefined) {
@@ -138,8 +137,8 @@ async function peopleBehind(
     if (key === OTHER_KEY) {
       const { groups = [] } = await askGroups(query, scope);
       const kept = groups.map((one) => one.key).filter((one) => one !== OTHER_KEY);
-      conditions.push(`not has(${statement.bind('Array(String)', kept)}, grp)`);
-    } else conditions.push(`grp = ${statement.bind('String', key)}`);
+      conditions.push(`not has(${statement.bind('Array(String)', kept)}, ${keyOf('group_value')})`);
+    } else conditions.push(`${keyOf('group_value')} = ${statement.bind('String', key)}`);
   }
   if (point.entered_in !== undefined) {
     if (query.trend === undefined) return fail('The question has no trend.', 'entered_in');

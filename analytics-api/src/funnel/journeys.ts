@@ -1,46 +1,44 @@
 import type { FunnelQuery } from '@sluice/contracts';
 import type { QueryScope } from '../ask/query-scope.js';
-import { eventRows } from '../sql/event-rows.js';
-import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, NONE_KEY } from '../sql/group-sql.js';
+import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, isKey, type KeyOf } from '../sql/group-sql.js';
 import type { Statement } from '../sql/statement.js';
+import { carryGroups, listGroups, type CarriedGroups, type ListedGroup } from './carried-groups.js';
 import { everyStart } from './every-start.js';
+import { funnelEvents } from './funnel-events.js';
 import { latestStart, type Columns } from './latest-start.js';
-import { layoutOf, positionSql, timeOf, withoutTwins, withTwins, type PositionLayout } from './positions.js';
+import { layoutOf, positionSql, timeOf, withTwins, type PositionLayout } from './positions.js';
 
 export interface Journeys {
   statement: Statement;
   /**
    * Rows: one for each person who did the first step (with cohorts: for each of their cohorts): `person`, `depth` (steps
-   * done), `started_ms` (since the start of the range), `wait2` … (milliseconds from the step before; 0 where it was not
-   * done), `grp`.
+   * done), `started_ms` (since the start of the range), `wait2` … (milliseconds from the step before; means nothing where it
+   * was not done), `group_value`.
    */
   sql: string;
+  /** The key of a group, from `group_value`. */
+  keyOf: KeyOf;
 }
 
-/** The attempt that counts of everyone, with the group that it belongs to, if groups are asked for. */
-export function journeys(
+/** The attempt that counts of everyone. */
+export function journeys(query: FunnelQuery, scope: Pick<QueryScope, 'statement'>): Journeys {
+  return findJourneys(query, scope, { grouped: false, listed: undefined });
+}
+
+/** The attempt that counts of everyone, with the group that it belongs to. */
+export async function journeysByGroup(query: FunnelQuery, scope: QueryScope): Promise<Journeys> {
+  return findJourneys(query, scope, { grouped: true, listed: await listGroups(query, scope) });
+}
+
+function findJourneys(
   query: FunnelQuery,
   scope: Pick<QueryScope, 'statement'>,
-  { grouped }: { grouped: boolean },
+  { grouped, listed }: { grouped: boolean; listed: readonly ListedGroup[] | undefined },
 ): Journeys {
   const outer = scope.statement();
   const { statement } = outer;
   const breakdown = grouped ? query.breakdown : undefined;
-  // Strictly following means that any other event comes in between: then all are read.
-  const selectors =
-    query.order === 'strict'
-      ? undefined
-      : [
-          ...query.steps.map((selector, index) => ({ selector, field: `/steps/${index}` })),
-          ...query.exclusions.map((selector, index) => ({ selector, field: `/exclusions/${index}` })),
-        ];
-  const { from, person, where, context } = eventRows(outer, {
-    selectors,
-    filters: query.filters,
-    bots: query.bots,
-    range: outer.range,
-    ofSomebody: true,
-  });
+  const { from, person, where, context } = funnelEvents(query, outer);
   // Traits and cohorts are of the person, whatever the event: they are looked up once for each.
   const ofPerson = { ...outer, person: 'person' };
   const byEvent =
@@ -48,47 +46,37 @@ export function journeys(
       ? fieldGroupSql(breakdown, context)
       : undefined;
   const layout = layoutOf(query, outer.range, byEvent !== undefined);
-  const position = positionSql(query, layout, context, byEvent === undefined ? undefined : 'grp_key');
-  // Keys stay in the order in which events were read: only those of the attempt that counts are looked up.
-  const arrays =
-    byEvent === undefined
-      ? `
-      select ${person} as person, arraySort(groupArray(${position})) as positions
-      from ${from}
+  const carried = byEvent === undefined ? undefined : carryGroups(byEvent, { listed, layout, statement });
+  const position = positionSql(query, layout, context, carried?.number);
+  const arrays = `
+      select ${person} as person, groupArray(${position}) as unsorted, arraySort(unsorted) as positions${carried?.beside ?? ''}
+      from ${from} ${byEvent?.joins ?? ''}
       where ${where}
-      group by person`
-      : `
-      select person, groupArray(position) as unsorted, groupArray(grp_key) as keys, arraySort(unsorted) as positions
-      from (
-        select ${person} as person, ${byEvent.key} as grp_key, ${position} as position
-        from ${from} ${byEvent.joins}
-        where ${where}
-      )
       group by person`;
   const search =
     query.order === 'ordered' && query.exclusions.length === 0
       ? latestStart(query, layout, statement)
       : everyStart(query, layout, statement);
   const found = `
-    select person, ${withTwins(layout, 'positions')} as sorted, ${columnsSql(search)}${byEvent === undefined ? '' : `, ${columnsSql(attributed(query, layout))}`}
+    select person, ${withTwins(layout, 'positions')} as sorted, ${columnsSql(search)}${carried === undefined ? '' : `, ${columnsSql(attributed(query, carried))}`}
     from (${arrays})`;
   const times = timesOf(layout);
   const conditions = ['depth > 0'];
   if (query.breakdown !== undefined && typeof query.attribution === 'object')
     conditions.push(`depth > ${query.attribution.step}`);
   let joins = '';
-  let key = byEvent === undefined ? `''` : 'attributed_key';
+  let value = carried === undefined ? `''` : 'attributed_group';
+  let keyOf = carried?.keyOf ?? isKey;
   if (breakdown !== undefined && isCohortBreakdown(breakdown)) {
-    key = `arrayJoin(${cohortKeysSql(breakdown.cohorts, ofPerson)})`;
+    value = `arrayJoin(${cohortKeysSql(breakdown.cohorts, ofPerson)})`;
   } else if (breakdown !== undefined && byEvent === undefined) {
-    const group = fieldGroupSql(breakdown, ofPerson);
-    key = group.key;
-    joins = group.joins;
+    ({ value, keyOf, joins } = fieldGroupSql(breakdown, ofPerson));
   }
   return {
     statement,
+    keyOf,
     sql: `
-    select person, depth, ${times}, ${key} as grp
+    select person, depth, ${times}, ${value} as group_value
     from (${found}) as found ${joins}
     where ${conditions.join(' and ')}`,
   };
@@ -101,20 +89,19 @@ const columnsSql = (columns: Columns): string =>
 function timesOf(layout: PositionLayout): string {
   const waits = Array.from({ length: layout.steps - 1 }, (_wait, index) => {
     const step = index + 2;
-    const wait = `${timeOf(layout, `p${step}`)} - ${timeOf(layout, `p${step - 1}`)}`;
-    return `if(depth >= ${step}, ${wait}, 0) as wait${step}`;
+    return `${timeOf(layout, `p${step}`)} - ${timeOf(layout, `p${step - 1}`)} as wait${step}`;
   });
   return [`${timeOf(layout, 'p1')} as started_ms`, ...waits].join(', ');
 }
 
-/** The key of the group of the attempt that counts: of its first or last event that has one, or of the event of one step. */
-function attributed({ steps, attribution }: FunnelQuery, layout: PositionLayout): Columns {
-  const keyOf = (step: number): string => `keys[indexOf(unsorted, ${withoutTwins(layout, `p${step}`)})]`;
-  if (typeof attribution === 'object') return [{ name: 'attributed_key', sql: keyOf(attribution.step + 1) }];
+/** The group of the attempt that counts: of its first or last event that has one, or of the event of one step. */
+function attributed({ steps, attribution }: FunnelQuery, { groupAt, isNamed, none }: CarriedGroups): Columns {
+  if (typeof attribution === 'object') {
+    return [{ name: 'attributed_group', sql: groupAt(`p${attribution.step + 1}`) }];
+  }
   const order = Array.from({ length: steps.length }, (_step, index) => index + 1);
   if (attribution === 'last') order.reverse();
-  const columns: Columns = order.map((step) => ({ name: `key${step}`, sql: keyOf(step) }));
-  // A step that was not reached has an empty key.
-  const choices = order.map((step) => `key${step} not in ('', '${NONE_KEY}'), key${step}, `);
-  return [...columns, { name: 'attributed_key', sql: `multiIf(${choices.join('')}'${NONE_KEY}')` }];
+  const columns: Columns = order.map((step) => ({ name: `group${step}`, sql: groupAt(`p${step}`) }));
+  const choices = order.map((step) => `${isNamed(`group${step}`)}, group${step}, `);
+  return [...columns, { name: 'attributed_group', sql: `multiIf(${choices.join('')}${none})` }];
 }

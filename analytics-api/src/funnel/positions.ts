@@ -21,7 +21,7 @@ export interface PositionLayout {
   hasFirstStep: boolean;
   /** For the number of an event among those that are the same at the same instant; 0 where they need not be told apart. */
   twinBits: number;
-  /** Above these, for a part of the hash of the event's group: gives twins of different groups an order. */
+  /** Above these, for a number of the event's group: gives twins of different groups an order. */
   groupBits: number;
 }
 
@@ -69,12 +69,16 @@ export function mayMeet(a: EventSelector, b: EventSelector): boolean {
   return !differ(a.event, b.event) && !differ(a.type, b.type);
 }
 
-/** The position of an event, as SQL over its columns. */
+/**
+ * The position of an event, as SQL over its columns.
+ *
+ * @param groupNumber Expression for a number of its group that fits into the bits for it.
+ */
 export function positionSql(
   query: FunnelQuery,
   layout: PositionLayout,
   context: FilterContext,
-  groupKey: string | undefined,
+  groupNumber: string | undefined,
 ): string {
   const { statement, range } = context;
   const conditions = query.steps.map((step, index) => selectorSql(step, context, `/steps/${index}`));
@@ -93,8 +97,8 @@ export function positionSql(
     const first = `multiIf(${conditions.map((condition, index) => `${condition}, ${index + 1}, `).join('')}${isExcluded}${NO_STEP})`;
     bits.push(`${first} * ${2 ** stepBit(layout, layout.steps + 1)}`);
   }
-  if (groupKey !== undefined && layout.groupBits > 0)
-    bits.push(`bitAnd(sipHash64(${groupKey}), ${2 ** layout.groupBits - 1}) * ${2 ** layout.twinBits}`);
+  if (groupNumber !== undefined && layout.groupBits > 0)
+    bits.push(`${groupNumber} * ${2 ** layout.twinBits}`);
   const sinceStart = `toUnixTimestamp64Milli(timestamp) - ${statement.bind('Int64', range.fromMs)}`;
   return `toUInt64(${sinceStart}) * ${2 ** layout.codeBits} + ${bits.join(' + ')}`;
 }
@@ -111,6 +115,11 @@ export function withTwins({ twinBits }: PositionLayout, sorted: string): string 
 export function withoutTwins({ twinBits }: PositionLayout, position: string): string {
   if (twinBits === 0) return position;
   return `bitShiftLeft(bitShiftRight(${position}, ${twinBits}), ${twinBits})`;
+}
+
+/** The number of the group of the event at a position. */
+export function groupAt({ twinBits, groupBits }: PositionLayout, position: string): string {
+  return `bitAnd(bitShiftRight(${position}, ${twinBits}), ${2 ** groupBits - 1})`;
 }
 
 /** Whether the event at a position does a step, counted from 1. */

@@ -31,6 +31,7 @@ export function answerVersion(query: Query, form: string, view: DataView): strin
     // What lies ahead of the clock does not keep an answer from being complete.
     range === null || view.completeThroughMs === undefined ? null : view.nowMs <= view.completeThroughMs,
     dependsOnClock ? Math.floor(view.nowMs / MINUTE_MS) : null,
+    view.watchState ?? null,
     [...view.cohorts].sort(([a], [b]) => (a < b ? -1 : 1)),
   ]) {
     hash.update(JSON.stringify(part)).update('\n');

@@ -21,7 +21,7 @@ export interface ValueSql {
 
 /** A column of an event. Names come from a closed list. */
 export function columnSql(column: EventColumn): ValueSql {
-  return { text: column, isSet: `${column} != ''`, number: undefined };
+  return textSql(column);
 }
 
 /** A property of an event, or a trait in an identify event. Keys are quoted by the warehouse. */
@@ -35,11 +35,11 @@ export function propertySql(property: PropertyPath): ValueSql {
   };
 }
 
-const text = (expression: string): ValueSql => ({
-  text: expression,
-  isSet: `${expression} != ''`,
-  number: undefined,
-});
+/** Text that is empty where there is no value. */
+export function textSql(expression: string): ValueSql {
+  return { text: expression, isSet: `${expression} != ''`, number: undefined };
+}
+
 const number = (expression: string): ValueSql => ({
   text: `toString(${expression})`,
   isSet: 'true',
@@ -47,7 +47,7 @@ const number = (expression: string): ValueSql => ({
 });
 
 /** A part of a tuple as a function, never as `column.part`: that is read as a column of its own, which `final` does not merge. */
-const part = (column: string, name: string): ValueSql => text(`tupleElement(${column}, '${name}')`);
+const part = (column: string, name: string): ValueSql => textSql(`tupleElement(${column}, '${name}')`);
 
 /** From the first event to the last interaction. */
 export const SESSION_SECONDS =

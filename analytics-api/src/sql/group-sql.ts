@@ -1,37 +1,48 @@
 import type { Breakdown, FieldBreakdown, GroupName } from '@sluice/contracts';
-import { columnSql, propertySql, SESSION_SQL, type ValueSql } from './field-sql.js';
+import { columnSql, propertySql, SESSION_SQL, textSql, type ValueSql } from './field-sql.js';
 import { filterConditions, traitSource, type FilterContext } from './filter-sql.js';
 
 export const NONE_KEY = 'n';
 export const OTHER_KEY = 'o';
 const VALUE_PREFIX = 'v';
 
-/** How rows of events fall into groups: an expression for the group's key, and what to join for it. */
+/** How rows of events fall into groups. */
 export interface GroupSql {
-  key: string;
+  /** What tells the groups of rows apart: of a column the column as it is, since spelling out a key for every row costs more than counting the rows. */
+  value: string;
+  /** The key of a group, from an expression for what tells it apart. */
+  keyOf: KeyOf;
   /** Joins to put after the source and its people, or nothing. */
   joins: string;
 }
 
-/**
- * A group's key in SQL: one letter for its kind, then the value, so that no value can look like another group.
- *
- * @param on Expressions for the person and the session of a row.
- */
+export type KeyOf = (value: string) => string;
+
+/** Where rows have the key of their group. */
+export const isKey: KeyOf = (value) => value;
+
+/** Groups by a field. Their keys are one letter for their kind, then the value, so that no value can look like another group. */
 export function fieldGroupSql(breakdown: FieldBreakdown, context: FilterContext): GroupSql {
   const { statement, person } = context;
-  if (breakdown.column !== undefined) return { key: keyOf(columnSql(breakdown.column)), joins: '' };
-  if (breakdown.property !== undefined) return { key: keyOf(propertySql(breakdown.property)), joins: '' };
+  if (breakdown.column !== undefined) {
+    const { text } = columnSql(breakdown.column);
+    return { value: text, keyOf: (value) => keyOf(textSql(value)), joins: '' };
+  }
+  if (breakdown.property !== undefined) {
+    return { value: keyOf(propertySql(breakdown.property)), keyOf: isKey, joins: '' };
+  }
   const joined = statement.alias('grouped');
   if (breakdown.user_property !== undefined) {
     const trait = traitSource(statement, breakdown.user_property);
     return {
-      key: `ifNull(${joined}.key, '${NONE_KEY}')`,
+      value: `ifNull(${joined}.key, '${NONE_KEY}')`,
+      keyOf: isKey,
       joins: `left any join (select person as of_person, concat('${VALUE_PREFIX}', newest.1) as key from (${trait})) as ${joined} on ${person} = ${joined}.of_person`,
     };
   }
   return {
-    key: `ifNull(${joined}.key, '${NONE_KEY}')`,
+    value: `ifNull(${joined}.key, '${NONE_KEY}')`,
+    keyOf: isKey,
     joins: `left any join (
       select session_id as of_session, ${keyOf(SESSION_SQL[breakdown.session!])} as key
       from {db:Identifier}.sessions final where project_id = {project:UInt32}) as ${joined} on session_id = ${joined}.of_session`,

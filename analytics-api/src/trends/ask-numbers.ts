@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ClickHouseQuestion } from '../query-port/run-query.js';
 import { ADDITIVE, measureSql } from './measures.js';
+import { OTHER_KEY } from '../sql/group-sql.js';
 import type { SeriesPlan, SeriesRows } from './series-rows.js';
 
 const numberRow = z.object({
@@ -25,7 +26,7 @@ export type NumberRow = z.infer<typeof numberRow>;
  */
 export function askNumbers(
   { series, source }: SeriesPlan,
-  { statement, sql }: SeriesRows,
+  { statement, sql, keyOf }: SeriesRows,
   groups: 'none' | 'disjoint' | 'overlapping',
   { isOneBucket = false }: { isOneBucket?: boolean } = {},
 ): ClickHouseQuestion<NumberRow> {
@@ -43,34 +44,94 @@ export function askNumbers(
     group by grouping sets (${sets})`,
     };
   }
-  const sets = groups === 'disjoint' ? '(slot, grp), (slot), (grp), ()' : '(slot, grp), (grp)';
+  const sets = ['slot, group_value', 'group_value', ...(groups === 'disjoint' ? ['slot', ''] : [])];
   return {
     ...common,
     sql: `
-    select slot, grouping(slot) as over_all_slots, grp, grouping(grp) as over_all_groups, count() as parts,
-      ${measure.merged} as value
-    from (select slot, grp, ${measure.partial} as part from (${sql}) group by slot, grp)
-    group by grouping sets (${sets})`,
+    select slot, grouping(slot) as over_all_slots, ${keyOf('group_value')} as grp,
+      grouping(group_value) as over_all_groups, count() as parts, ${measure.merged} as value
+    from (select slot, group_value, ${measure.partial} as part from (${sql}) group by slot, group_value)
+    group by grouping sets (${sets.map((set) => `(${set})`).join(', ')})`,
   };
 }
 
-const rankRow = z.object({ grp: z.string(), value: z.number().nullable() });
+const togetherRow = numberRow
+  .pick({ slot: true, over_all_slots: true, parts: true })
+  .extend({ values: z.array(z.number().nullable()) });
 
-/** The largest groups of a series over the whole range, largest first, with their numbers. */
-export function askLargestGroups(
-  { series, source }: SeriesPlan,
+/** The numbers of several series that measure one property of the same events, in their order: of each bucket, and over all. */
+export function askNumbersTogether(
+  plans: readonly SeriesPlan[],
   { statement, sql }: SeriesRows,
+): ClickHouseQuestion<z.infer<typeof togetherRow>> {
+  const wholes = plans.map(({ series }) => measureSql(series).whole);
+  return {
+    name: `trends-together-${plans[0]!.source}`,
+    params: statement.params,
+    row: togetherRow,
+    sql: `
+    select slot, grouping(slot) as over_all_slots, count() as parts, [${wholes.join(', ')}] as values
+    from (${sql})
+    group by grouping sets ((slot), ())`,
+  };
+}
+
+const rankRow = z.object({ grp: z.string() });
+
+/** Each group by itself: `part`, and `parts`, the rows it is made of. */
+function partsOfGroups({ series }: SeriesPlan, { sql, keyOf }: SeriesRows): string {
+  return `
+      select ${keyOf('group_value')} as grp, ${measureSql(series).partial} as part, count() as parts
+      from (${sql})
+      group by group_value`;
+}
+
+/** The largest groups of a series over the whole range, largest first. */
+export function askLargestGroups(
+  plan: SeriesPlan,
+  rows: SeriesRows,
   limit: number,
 ): ClickHouseQuestion<z.infer<typeof rankRow>> {
+  const { series, source } = plan;
   return {
     name: `trends-groups-${series.measure}-${source}`,
     row: rankRow,
     sql: `
-    select grp, ${measureSql(series).whole} as value
-    from (${sql})
-    group by grp
+    select grp
+    from (${partsOfGroups(plan, rows)})
     order by ${measureSql(series).rank} desc, grp
-    limit ${statement.bind('UInt32', limit)}`,
+    limit ${rows.statement.bind('UInt32', limit)}`,
+    params: rows.statement.params,
+  };
+}
+
+/**
+ * Over one bucket, in one pass: the numbers of the largest groups, largest first, then of all others together; and over all
+ * groups.
+ *
+ * @param startMs Of the bucket.
+ */
+export function askRankedGroups(
+  plan: SeriesPlan,
+  rows: SeriesRows,
+  { limit, startMs }: { limit: number; startMs: number },
+): ClickHouseQuestion<NumberRow> {
+  const { series, source } = plan;
+  const { statement } = rows;
+  const measure = measureSql(series);
+  return {
+    name: `trends-ranked-${series.measure}-${source}`,
+    row: numberRow,
+    sql: `
+    select ${statement.bind('Int64', startMs)} as slot, 0 as over_all_slots, kept as grp,
+      grouping(kept) as over_all_groups, sum(ranked.parts) as parts, ${measure.merged} as value
+    from (
+      select part, parts, row_number() over (order by ${measure.rank} desc, grp) as place,
+        if(place <= ${statement.bind('UInt32', limit)}, grp, '${OTHER_KEY}') as kept
+      from (${partsOfGroups(plan, rows)})
+    ) as ranked
+    group by grouping sets ((kept), ())
+    order by min(place)`,
     params: statement.params,
   };
 }
@@ -84,7 +145,7 @@ export type ChangeRow = z.infer<typeof changeRow>;
  */
 export function askTrailingChanges(
   { source }: SeriesPlan,
-  { statement, sql }: SeriesRows,
+  { statement, sql, keyOf }: SeriesRows,
   startsMs: readonly number[],
   width: number,
   hasGroups: boolean,
@@ -110,7 +171,7 @@ export function askTrailingChanges(
         arrayJoin(arrayConcat(
           arrayMap(place -> (place, toInt64(1)), begun),
           arrayMap(place -> (place + ${length}, toInt64(-1)), ended))) as changes
-      from (select grp, person, transform(slot, ${starts}, ${places}, toInt64(0)) as place from (${sql}))
+      from (select ${keyOf('group_value')} as grp, person, transform(slot, ${starts}, ${places}, toInt64(0)) as place from (${sql}))
       group by grouping sets (${sets})
     )
     group by grp, over_all_groups, at

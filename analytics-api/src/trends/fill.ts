@@ -30,8 +30,11 @@ export function collect(rows: readonly NumberRow[], addsUp: boolean): FoundSerie
     if (over_all_slots === 1) found.total = value;
     else found.slots.set(slot, value);
   }
-  if (addsUp && overall.total === undefined && overall.slots.size > 0) {
-    overall.total = [...overall.slots.values()].reduce((sum, value) => sum + value, 0);
+  if (addsUp) {
+    for (const found of [overall, ...groups.values()]) {
+      if (found.total !== undefined || found.slots.size === 0) continue;
+      found.total = [...found.slots.values()].reduce((sum, value) => sum + value, 0);
+    }
   }
   return { overall, groups };
 }

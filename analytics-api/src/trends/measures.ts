@@ -11,7 +11,10 @@ export interface MeasureSql {
   merged: string;
   /** The measure of some rows. */
   whole: string;
-  /** What ranks groups, where not the measure itself: the largest average says nothing about importance. */
+  /**
+   * What ranks groups, from the `part` of each and its number of rows, `parts`: the measure, where it says how important a
+   * group is. The largest average says nothing.
+   */
   rank: string;
 }
 
@@ -56,20 +59,22 @@ const aggregate = (
   whole: `${name}${parameters}(${argument})`,
 });
 
+const VALUE_OF_PART = 'finalizeAggregation(part)';
+
 /** The SQL of a measure over single events, or over rows of a rollup that give `n` and `person`. */
 export function measureSql(series: TrendsSeries): MeasureSql {
   const { measure } = series;
   switch (measure) {
     case 'count':
-      return { columns: 'n', partial: 'sum(n)', merged: 'sum(part)', whole: 'sum(n)', rank: 'sum(n)' };
+      return { columns: 'n', partial: 'sum(n)', merged: 'sum(part)', whole: 'sum(n)', rank: 'part' };
     case 'unique_users':
     case 'trailing_users':
-      return { columns: 'person', ...aggregate('uniqExact', 'person'), rank: 'uniqExact(person)' };
+      return { columns: 'person', ...aggregate('uniqExact', 'person'), rank: VALUE_OF_PART };
     case 'unique_sessions':
       return {
         columns: 'session_id',
         ...aggregate('uniqExact', 'session_id'),
-        rank: 'uniqExact(session_id)',
+        rank: VALUE_OF_PART,
       };
     case 'count_per_user':
       return {
@@ -77,29 +82,29 @@ export function measureSql(series: TrendsSeries): MeasureSql {
         partial: '(sum(n), uniqExactState(person))',
         merged: 'sum(part.1) / uniqExactMerge(part.2)',
         whole: 'sum(n) / uniqExact(person)',
-        rank: 'sum(n)',
+        rank: 'part.1',
       };
     case 'sum':
       // Kahan's summation: the order in which parts are read must not show in the sum.
-      return { columns: 'x', ...aggregate('sumKahan', 'x'), rank: 'sum(x)' };
+      return { columns: 'x', ...aggregate('sumKahan', 'x'), rank: VALUE_OF_PART };
     case 'avg':
       return {
         columns: 'x',
         partial: '(sumKahanState(x), count())',
         merged: 'sumKahanMerge(part.1) / sum(part.2)',
         whole: 'sumKahan(x) / count()',
-        rank: 'count()',
+        rank: 'parts',
       };
     case 'min':
     case 'max':
-      return { columns: 'x', ...aggregate(measure, 'x'), rank: 'count()' };
+      return { columns: 'x', ...aggregate(measure, 'x'), rank: 'parts' };
     case 'p50':
     case 'p90':
     case 'p99':
       return {
         columns: 'x',
         ...aggregate('quantileExactInclusive', 'x', `(0.${measure.slice(1)})`),
-        rank: 'count()',
+        rank: 'parts',
       };
   }
 }

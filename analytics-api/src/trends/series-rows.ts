@@ -7,7 +7,15 @@ import {
   selectorConditions,
   type FilterContext,
 } from '../sql/filter-sql.js';
-import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, keptKey, OTHER_KEY } from '../sql/group-sql.js';
+import {
+  cohortKeysSql,
+  fieldGroupSql,
+  isCohortBreakdown,
+  isKey,
+  keptKey,
+  type GroupSql,
+  type KeyOf,
+} from '../sql/group-sql.js';
 import { withPeople } from '../sql/people-sql.js';
 import { timeCondition, type Statement } from '../sql/statement.js';
 import type { CalendarBucket } from '../time/buckets.js';
@@ -15,14 +23,15 @@ import { daySlotSql, slotSql } from '../time/slot-sql.js';
 import { measuredNumber, OF_PEOPLE } from './measures.js';
 import type { TrendsSource } from './plan.js';
 
-/** How rows fall into groups: not at all, each value its own, all but the kept ones together, only those, or in two: the kept ones and the rest. */
-export type Grouping =
-  'none' | 'all' | { kept: readonly string[] } | { rest: readonly string[] } | { split: readonly string[] };
+/** How rows fall into groups: not at all, each value its own, all but the kept ones together, or only those. */
+export type Grouping = 'none' | 'all' | { kept: readonly string[] } | { rest: readonly string[] };
 
 export interface SeriesRows {
   statement: Statement;
-  /** Rows `slot`, `grp` and what the measure needs: `n`, `person`, `session_id`, `x`. */
+  /** Rows `slot`, `group_value` and what the measure needs: `n`, `person`, `session_id`, `x`. */
   sql: string;
+  /** The key of a group, from `group_value`. */
+  keyOf: KeyOf;
 }
 
 export interface SeriesPlan {
@@ -44,9 +53,8 @@ export function seriesRows(
   const range = { fromMs: buckets[0]!.startMs, toMs: buckets.at(-1)!.endMs };
   const context = { ...scope.statement(), range };
   const { statement } = context;
-  if (source === 'events') return { statement, sql: fromEvents(plan, context, buckets, grouping) };
-  if (source === 'counts_15m') return { statement, sql: fromCounts(plan, context, buckets, grouping) };
-  return { statement, sql: fromDays(plan, context, buckets, grouping) };
+  const rowsOf = source === 'events' ? fromEvents : source === 'counts_15m' ? fromCounts : fromDays;
+  return { statement, ...rowsOf(plan, context, buckets, grouping) };
 }
 
 function fromEvents(
@@ -54,7 +62,7 @@ function fromEvents(
   outer: PersonlessContext,
   buckets: readonly CalendarBucket[],
   grouping: Grouping,
-): string {
+): Pick<SeriesRows, 'sql' | 'keyOf'> {
   const { series, query, index } = plan;
   const field = `/series/${index}`;
   const { from, person, where, context } = eventRows(outer, {
@@ -65,11 +73,11 @@ function fromEvents(
     ofSomebody: OF_PEOPLE.has(series.measure),
     needsPeople: OF_PEOPLE.has(series.measure) || (grouping !== 'none' && isOfPeople(query.breakdown)),
   });
-  const { key, joins, conditions } = groupOf(plan, context, grouping);
+  const { value, keyOf, joins, conditions } = groupOf(plan, context, grouping);
   const number = measuredNumber(series, `${field}/property`);
   const columns = [
     `${slotSql(outer.statement, 'toUnixTimestamp64Milli(timestamp)', buckets)} as slot`,
-    `${key} as grp`,
+    `${value} as group_value`,
     '1 as n',
     ...(OF_PEOPLE.has(series.measure) ? [`${person} as person`] : []),
     ...(series.measure === 'unique_sessions' ? ['session_id'] : []),
@@ -83,7 +91,7 @@ function fromEvents(
       : []),
     ...(number === undefined ? [] : [`isNotNull(${number})`]),
   ];
-  return select(columns, `${from} ${joins}`, all);
+  return { sql: select(columns, `${from} ${joins}`, all), keyOf };
 }
 
 function isOfPeople(breakdown: TrendsQuery['breakdown']): boolean {
@@ -95,19 +103,20 @@ function fromCounts(
   outer: PersonlessContext,
   buckets: readonly CalendarBucket[],
   grouping: Grouping,
-): string {
+): Pick<SeriesRows, 'sql' | 'keyOf'> {
   const { statement, range } = outer;
   const context: FilterContext = { ...outer, person: '0' };
-  const { key, conditions } = groupOf(plan, context, grouping);
-  return select(
+  const { value, keyOf, conditions } = groupOf(plan, context, grouping);
+  const sql = select(
     [
       `${slotSql(statement, 'toInt64(toUnixTimestamp(bucket)) * 1000', buckets)} as slot`,
-      `${key} as grp`,
+      `${value} as group_value`,
       'events as n',
     ],
     '{db:Identifier}.counts_15m',
     [...rollupConditions(plan, context), timeCondition(statement, 'bucket', range), ...conditions],
   );
+  return { sql, keyOf };
 }
 
 function fromDays(
@@ -115,17 +124,18 @@ function fromDays(
   outer: PersonlessContext,
   buckets: readonly CalendarBucket[],
   grouping: Grouping,
-): string {
+): Pick<SeriesRows, 'sql' | 'keyOf'> {
   const { statement } = outer;
   const { from, person } = withPeople(statement, `{db:Identifier}.${plan.source}`);
   const context: FilterContext = { ...outer, person };
-  const { key, joins, conditions } = groupOf(plan, context, grouping);
+  const { value, keyOf, joins, conditions } = groupOf(plan, context, grouping);
   const days = daySlotSql(statement, buckets);
-  return select(
-    [`${days.slot} as slot`, `${key} as grp`, 'events as n', `${person} as person`],
+  const sql = select(
+    [`${days.slot} as slot`, `${value} as group_value`, 'events as n', `${person} as person`],
     `${from} ${joins}`,
     [...rollupConditions(plan, context), 'actor_hash != 0', ...days.conditions, ...conditions],
   );
+  return { sql, keyOf };
 }
 
 function rollupConditions({ series, query, index }: SeriesPlan, context: FilterContext): string[] {
@@ -141,20 +151,18 @@ function groupOf(
   { query: { breakdown } }: SeriesPlan,
   context: FilterContext,
   grouping: Grouping,
-): { key: string; joins: string; conditions: string[] } {
-  if (breakdown === undefined || grouping === 'none') return { key: `''`, joins: '', conditions: [] };
+): GroupSql & { conditions: string[] } {
+  const byKey = { keyOf: isKey, joins: '', conditions: [] };
+  if (breakdown === undefined || grouping === 'none') return { ...byKey, value: `''` };
   if (isCohortBreakdown(breakdown)) {
-    return { key: `arrayJoin(${cohortKeysSql(breakdown.cohorts, context)})`, joins: '', conditions: [] };
+    return { ...byKey, value: `arrayJoin(${cohortKeysSql(breakdown.cohorts, context)})` };
   }
-  const { key, joins } = fieldGroupSql(breakdown, context);
-  if (grouping === 'all') return { key, joins, conditions: [] };
-  if ('kept' in grouping) return { key: keptKey(key, grouping.kept, context), joins, conditions: [] };
-  if ('split' in grouping) {
-    const kept = context.statement.bind('Array(String)', grouping.split);
-    return { key: `if(has(${kept}, ${key}), 'kept', '${OTHER_KEY}')`, joins, conditions: [] };
-  }
+  const { value, keyOf, joins } = fieldGroupSql(breakdown, context);
+  if (grouping === 'all') return { value, keyOf, joins, conditions: [] };
+  const key = keyOf(value);
+  if ('kept' in grouping) return { ...byKey, value: keptKey(key, grouping.kept, context), joins };
   const kept = context.statement.bind('Array(String)', grouping.rest);
-  return { key: `''`, joins, conditions: [`not has(${kept}, ${key})`] };
+  return { ...byKey, value: `''`, joins, conditions: [`not has(${kept}, ${key})`] };
 }
 
 function select(columns: readonly string[], from: string, conditions: readonly string[]): string {

@@ -11,18 +11,17 @@ import {
 import { echoOf, type PeopleSql, type QuestionKind } from '../ask/query-kind.js';
 import { MAX_NUMBERS, type QueryScope } from '../ask/query-scope.js';
 import { groupKeyOf, isCohortBreakdown, NONE_KEY, OTHER_KEY, readGroupKey } from '../sql/group-sql.js';
-import { cutIntoBuckets, isClockInterval, type CalendarBucket } from '../time/buckets.js';
 import { bucketAnswers, markedBuckets, type MarkedBucket } from '../time/marked-buckets.js';
 import { periodFrom, previousPeriod } from '../time/previous-period.js';
-import { localDate, resolveRange, type TimeRange } from '../time/range.js';
-import { askLargestGroups, askNumbers, askTrailingChanges } from './ask-numbers.js';
-import { addUp, collect, collectTrailing, fill, type FoundSeries, type Values } from './fill.js';
+import { resolveRange, type TimeRange } from '../time/range.js';
+import { bandOf } from './band.js';
+import { fill, type FoundSeries, type Values } from './fill.js';
+import { findNumbers, findOverall, findTogether, trailingBuckets } from './find-numbers.js';
+import { forecastOf } from './forecast.js';
 import { readFormula, type Formula } from './formula.js';
 import { ADDITIVE, COUNTING, DEFINITIONS } from './measures.js';
 import { chooseSource } from './plan.js';
 import { seriesRows, type SeriesPlan } from './series-rows.js';
-
-const DAY_MS = 86_400_000;
 
 /** Numbers over time: many series, groups, formulas, and the same of another period. */
 export const trends: QuestionKind<'trends'> = {
@@ -37,8 +36,15 @@ export const trends: QuestionKind<'trends'> = {
     );
 
     const series: TrendsSeriesAnswer[] = [];
-    for (const index of query.series.keys()) {
-      series.push(await answerSeries(query, index, { scope, buckets, previousBuckets }));
+    for (const indexes of askedTogether(query)) {
+      const answers = await answerSeries(query, indexes, { scope, buckets, previousBuckets });
+      for (const [place, index] of indexes.entries()) {
+        const answer = answers[place]!;
+        series[index] = {
+          ...answer,
+          ...(await expectationsOf(query, index, answer.values, { scope, buckets })),
+        };
+      }
     }
     return {
       kind: 'trends',
@@ -80,18 +86,51 @@ function previousRange(query: TrendsQuery, { range, zone, nowMs }: QueryScope): 
   }
 }
 
+/** The places of the series, those together that one pass over the rows can answer: what is measured of one property of the same events. */
+function askedTogether(query: TrendsQuery): number[][] {
+  const together = new Map<string, number[]>();
+  for (const [index, { event, type, filters, property, measure }] of query.series.entries()) {
+    const canShare = property !== undefined && !ADDITIVE.has(measure) && query.breakdown === undefined;
+    const rows = JSON.stringify(canShare ? [event, type, filters, property] : index);
+    together.set(rows, [...(together.get(rows) ?? []), index]);
+  }
+  return [...together.values()];
+}
+
+/** Series of the same rows. */
 async function answerSeries(
   query: TrendsQuery,
-  index: number,
-  periods: Periods,
-): Promise<TrendsSeriesAnswer> {
-  const series = query.series[index]!;
-  const { scope, buckets, previousBuckets } = periods;
-  const source = chooseSource(series, query, [...buckets, ...(previousBuckets ?? [])]);
-  const plan: SeriesPlan = { scope, query, series, index, source };
-  const { found, keys } = await findNumbers(plan, buckets, undefined);
-  const before =
-    previousBuckets === undefined ? undefined : (await findNumbers(plan, previousBuckets, keys)).found;
+  indexes: readonly number[],
+  { scope, buckets, previousBuckets }: Periods,
+): Promise<TrendsSeriesAnswer[]> {
+  const plans = indexes.map((index): SeriesPlan => {
+    const series = query.series[index]!;
+    const source = chooseSource(series, query, [...buckets, ...(previousBuckets ?? [])]);
+    return { scope, query, series, index, source };
+  });
+  const [plan] = plans;
+  if (plans.length === 1) {
+    const now = await findNumbers(plan!, buckets, undefined);
+    const before =
+      previousBuckets === undefined ? undefined : await findNumbers(plan!, previousBuckets, now.keys);
+    return [answerOf(plan!, { buckets, previousBuckets, ...now, before: before?.found })];
+  }
+  const now = await findTogether(plans, buckets);
+  const before = previousBuckets === undefined ? undefined : await findTogether(plans, previousBuckets);
+  return plans.map((one, place) =>
+    answerOf(one, { buckets, previousBuckets, found: now[place]!, keys: [], before: before?.[place] }),
+  );
+}
+
+function answerOf(
+  { query, series, index, source }: SeriesPlan,
+  numbers: Omit<Periods, 'scope'> & {
+    found: FoundSeries;
+    keys: readonly string[];
+    before: FoundSeries | undefined;
+  },
+): TrendsSeriesAnswer {
+  const { buckets, previousBuckets, found, keys, before } = numbers;
   const isCounting = COUNTING.has(series.measure);
   const valuesOf = (pick: (found: FoundSeries) => ReturnType<FoundSeries['groups']['get']>) => ({
     ...fill(pick(found), buckets, isCounting),
@@ -120,185 +159,25 @@ async function answerSeries(
   };
 }
 
-const letterOf = (index: number): string => String.fromCharCode(65 + index);
-
-/**
- * Finds the numbers of a series in some buckets, and the keys of the groups to show, in their order.
- *
- * @param known Keys of another period: the same are shown here.
- */
-async function findNumbers(
-  plan: SeriesPlan,
-  buckets: readonly MarkedBucket[],
-  known: readonly string[] | undefined,
-): Promise<{ found: FoundSeries; keys: readonly string[] }> {
-  const { breakdown } = plan.query;
-  const ask = asker(plan, buckets);
-  if (breakdown === undefined) return { found: await ask('none', 'none'), keys: [] };
-  if (isCohortBreakdown(breakdown)) {
-    const { overall } = await ask('none', 'none');
-    const { groups } = await ask('all', 'overlapping');
-    return {
-      found: { overall, groups },
-      keys: breakdown.cohorts.map((value) => groupKeyOf({ kind: 'value', value })),
-    };
-  }
-  if (breakdown.column !== undefined && FEW_VALUES.has(breakdown.column) && isOwnRank(plan)) {
-    return allAtOnce(plan, ask, known, breakdown.limit);
-  }
-  if (known === undefined && buckets.length === 1 && plan.series.measure !== 'trailing_users') {
-    return overOneBucket(plan, buckets, ask, breakdown.limit);
-  }
-  const kept =
-    known?.filter((key) => key !== OTHER_KEY) ??
-    (await largestGroups(plan, buckets, breakdown.limit)).map(({ grp }) => grp);
-  const found = await ask({ kept }, 'disjoint');
-  const hasOther = known?.includes(OTHER_KEY) ?? found.groups.has(OTHER_KEY);
-  return { found, keys: hasOther ? [...kept, OTHER_KEY] : kept };
-}
-
-type Ask = (
-  grouping: Parameters<typeof seriesRows>[2],
-  groups: Parameters<typeof askNumbers>[2],
-) => Promise<FoundSeries>;
-
-function asker(plan: SeriesPlan, buckets: readonly MarkedBucket[]): Ask {
-  const { scope, series, query } = plan;
-  return async (grouping, groups) => {
-    const trailing = series.measure === 'trailing_users' ? trailingBuckets(plan, buckets) : undefined;
-    if (trailing === undefined) {
-      const isOneBucket = buckets.length === 1;
-      const rows = await scope.ask(
-        askNumbers(plan, seriesRows(plan, buckets, grouping), groups, { isOneBucket }),
-      );
-      return collect(rows, ADDITIVE.has(series.measure) || isOneBucket);
-    }
-    const { base, width } = trailing;
-    const rows = await scope.ask(
-      askTrailingChanges(
-        plan,
-        seriesRows(plan, base, grouping),
-        base.map(({ startMs }) => startMs),
-        width,
-        query.breakdown !== undefined && groups !== 'none',
-      ),
-    );
-    return collectTrailing(rows, base, buckets);
+/** What was, and what is to be, expected of a series, where that is asked for. */
+async function expectationsOf(
+  query: TrendsQuery,
+  index: number,
+  values: readonly (number | null)[],
+  { scope, buckets }: Pick<Periods, 'scope' | 'buckets'>,
+): Promise<Pick<TrendsSeriesAnswer, 'band' | 'forecast'>> {
+  const { bands, forecast } = query;
+  const series = query.series[index]!;
+  const plan: SeriesPlan = { scope, query, series, index, source: chooseSource(series, query, buckets) };
+  const readValues = async (of: readonly MarkedBucket[]): Promise<(number | null)[]> =>
+    fill(await findOverall(plan, of), of, COUNTING.has(series.measure)).values;
+  return {
+    ...(bands ? { band: await bandOf(plan, buckets, values, readValues) } : {}),
+    ...(forecast === undefined ? {} : { forecast: await forecastOf(plan, forecast.buckets, readValues) }),
   };
 }
 
-/** Columns with so few values that all groups can be read at once. */
-const FEW_VALUES: ReadonlySet<string> = new Set([
-  'event',
-  'type',
-  'channel',
-  'browser',
-  'os',
-  'device_type',
-  'country',
-  'library',
-  'currency',
-]);
-
-function isOwnRank({ series }: SeriesPlan): boolean {
-  return series.measure !== 'trailing_users' && COUNTING.has(series.measure);
-}
-
-/** Over one bucket, the largest groups come with their numbers; what is left is all together, and the rest. */
-async function overOneBucket(
-  plan: SeriesPlan,
-  buckets: readonly MarkedBucket[],
-  ask: Ask,
-  limit: number,
-): Promise<{ found: FoundSeries; keys: readonly string[] }> {
-  const largest = await largestGroups(plan, buckets, limit + 1);
-  const kept = largest.slice(0, limit);
-  const groups = new Map(
-    kept.map(({ grp, value }) => {
-      const slots = new Map(value === null ? [] : [[buckets[0]!.startMs, value] as const]);
-      return [grp, { total: value ?? undefined, slots }] as const;
-    }),
-  );
-  const keys = kept.map(({ grp }) => grp);
-  if (largest.length <= limit) {
-    const { overall } = await ask('none', 'none');
-    return { found: { overall, groups }, keys };
-  }
-  const { overall, groups: parts } = await ask({ split: keys }, 'disjoint');
-  const other = parts.get(OTHER_KEY);
-  if (other !== undefined) groups.set(OTHER_KEY, other);
-  return { found: { overall, groups }, keys: [...keys, OTHER_KEY] };
-}
-
-/** One pass for all groups; what lies beyond the limit is added up, or where it cannot be, asked for by itself. */
-async function allAtOnce(
-  plan: SeriesPlan,
-  ask: Ask,
-  known: readonly string[] | undefined,
-  limit: number,
-): Promise<{ found: FoundSeries; keys: readonly string[] }> {
-  const found = await ask('all', 'disjoint');
-  const byRank = [...found.groups].sort(
-    ([a, { total: left = 0 }], [b, { total: right = 0 }]) => right - left || (a < b ? -1 : 1),
-  );
-  const kept = known?.filter((key) => key !== OTHER_KEY) ?? byRank.slice(0, limit).map(([key]) => key);
-  const rest = byRank.filter(([key]) => !kept.includes(key));
-  if (rest.length > 0) {
-    const other = ADDITIVE.has(plan.series.measure)
-      ? addUp(rest.map(([, values]) => values))
-      : (await ask({ rest: kept }, 'none')).overall;
-    found.groups.set(OTHER_KEY, other);
-  }
-  const hasOther = known?.includes(OTHER_KEY) ?? rest.length > 0;
-  return { found, keys: hasOther ? [...kept, OTHER_KEY] : kept };
-}
-
-async function largestGroups(
-  plan: SeriesPlan,
-  buckets: readonly MarkedBucket[],
-  limit: number,
-): Promise<{ grp: string; value: number | null }[]> {
-  const base = plan.series.measure === 'trailing_users' ? trailingBuckets(plan, buckets)?.base : undefined;
-  return plan.scope.ask(askLargestGroups(plan, seriesRows(plan, base ?? buckets, 'all'), limit));
-}
-
-/**
- * The buckets that trailing people are counted from: those asked for and enough before them, and in how many each person
- * counts. Undefined where a bucket is as long as the trailing days: it counts the people in it.
- */
-function trailingBuckets(
-  { query, series, scope: { zone } }: SeriesPlan,
-  buckets: readonly MarkedBucket[],
-): { base: CalendarBucket[]; width: number } | undefined {
-  const days = series.trailing_days ?? 7;
-  const { interval } = query;
-  const first = buckets[0]!;
-  const last = buckets.at(-1)!;
-  if (interval === 'total') {
-    const startMs = startOfTrailingDays(last.endMs, days, zone);
-    return { base: [{ ...first, startMs, endMs: last.endMs }], width: 1 };
-  }
-  const calendar = { interval, weekStart: query.week_start, zone };
-  if (isClockInterval(interval)) {
-    const lengthMs = { minute: 60_000, '15m': 900_000, hour: 3_600_000 }[interval];
-    const width = (days * DAY_MS) / lengthMs;
-    const fromMs = first.startMs - (width - 1) * lengthMs;
-    return { base: cutIntoBuckets({ fromMs, toMs: last.endMs }, calendar), width };
-  }
-  const isAsLong = interval === 'month' ? days <= 28 : interval === 'week' ? days <= 7 : days === 1;
-  if (isAsLong || interval !== 'day') return undefined;
-  const fromMs = startOfTrailingDays(first.endMs, days, zone);
-  return { base: cutIntoBuckets({ fromMs, toMs: last.endMs }, calendar), width: days };
-}
-
-/** The start of the first of so many local days, the last of which holds the instant before `endMs`. */
-function startOfTrailingDays(endMs: number, days: number, zone: QueryScope['zone']): number {
-  const lastDay = localDate(zone, endMs - 1);
-  const firstDay = new Date(Date.parse(`${lastDay}T00:00:00Z`) - (days - 1) * DAY_MS)
-    .toISOString()
-    .slice(0, 10);
-  return resolveRange({ from: firstDay, to: lastDay }, zone, endMs).fromMs;
-}
+const letterOf = (index: number): string => String.fromCharCode(65 + index);
 
 function answerFormula(
   said: { formula: string; name?: string | undefined },
@@ -397,10 +276,10 @@ async function peopleBehind(
     const { sql, statement } = seriesRows(plan, window, { rest: keys.filter((one) => one !== OTHER_KEY) });
     return { sql: `select person from (${sql}) group by person`, params: statement.params };
   }
-  const { sql, statement } = seriesRows(plan, window, 'all');
+  const { sql, statement, keyOf } = seriesRows(plan, window, 'all');
   const bound = statement.bind('String', key);
   return {
-    sql: `select person from (${sql}) where grp = ${bound} group by person`,
+    sql: `select person from (${sql}) where ${keyOf('group_value')} = ${bound} group by person`,
     params: statement.params,
   };
 }

@@ -90,6 +90,16 @@ const question = {
   breakdown: breakdownSchema.optional(),
   filters: filtersSchema,
   bots: botsSchema,
+  bands: z
+    .boolean()
+    .default(false)
+    .describe(
+      'With what was to be expected of each series in each bucket, and what was out of the ordinary.',
+    ),
+  forecast: z
+    .strictObject({ buckets: z.int().min(1).max(366).describe('How many buckets to foresee.') })
+    .optional()
+    .describe('With what is to be expected of each series after the last complete bucket of the range.'),
   source: z
     .enum(['auto', 'raw'])
     .default('auto')
@@ -114,6 +124,110 @@ const comparedShape = {
 export const trendsGroupSchema = z.object({ ...groupNameShape, ...comparedShape });
 export type TrendsGroup = z.infer<typeof trendsGroupSchema>;
 
+/** Why there is no band or forecast. */
+export const NO_EXPECTATION_REASONS = [
+  'interval_not_supported',
+  'history_too_short',
+  'history_has_gaps',
+  'no_values',
+] as const;
+
+const noExpectationShape = {
+  reason: z
+    .enum(NO_EXPECTATION_REASONS)
+    .describe(
+      '`interval_not_supported`: buckets are too long, too short or too many. `history_too_short`: there is not enough before. `history_has_gaps`: too much of it is not known. `no_values`: there never was anything.',
+    ),
+};
+
+export const bandAnswerSchema = z.discriminatedUnion('source', [
+  z.object({
+    source: z
+      .enum(['watched', 'computed'])
+      .describe(
+        '`watched`: as the watch judged each bucket at its time. `computed`: worked out now, from the history before.',
+      ),
+    watch: z.string().nullable().describe('Name of the watch.'),
+    series: z.string().nullable().describe('Of the watch.'),
+    buckets: z
+      .array(
+        z.object({
+          expected: number.describe('Null: nothing was to be expected yet, or the bucket was not judged.'),
+          lower: number,
+          upper: number,
+          anomalous: z.boolean().describe('Outside of [lower, upper], taken alone.'),
+        }),
+      )
+      .describe('One for each bucket.'),
+    incidents: z
+      .array(
+        z.object({
+          anomaly_id: z.int().nullable().describe('Null when it was computed.'),
+          direction: z.enum(['up', 'down']),
+          severity: z.enum(['info', 'warning', 'critical']).nullable(),
+          since: instantSchema,
+          bucket: instantSchema.describe('Start of the bucket that opened it.'),
+          until: instantSchema
+            .nullable()
+            .describe('End of the bucket that resolved it; null while it is open.'),
+        }),
+      )
+      .describe('Those that lie in the range, in part or whole, oldest first.'),
+  }),
+  z.object({ source: z.literal('none'), ...noExpectationShape }),
+]);
+export type BandAnswer = z.infer<typeof bandAnswerSchema>;
+
+const share = z.number().min(0).max(1).nullable();
+
+export const forecastAnswerSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('forecast'),
+    buckets: z.array(
+      z.object({
+        start: instantSchema,
+        end: instantSchema.describe('Not included.'),
+        label: z.string(),
+        expected: z.number(),
+        lower80: z.number().describe('Of 100 values about 80 lie between lower80 and upper80.'),
+        upper80: z.number(),
+        lower95: z.number(),
+        upper95: z.number(),
+      }),
+    ),
+    history: z
+      .object({ from: instantSchema, to: instantSchema, buckets: z.int() })
+      .describe('Complete buckets that it was made from.'),
+    backtest: z
+      .object({
+        origins: z.int().describe('Instants of the past that were forecast from, with what was known then.'),
+        scaled_error: z
+          .number()
+          .nullable()
+          .describe(
+            'Mean absolute error over that of the seasonal naive forecast; below 1 is better than it.',
+          ),
+        coverage80: share.describe('Share of values that lay in the bands.'),
+        coverage95: share,
+      })
+      .describe('How well such forecasts would have done in the past.'),
+    seasonality: z.object({
+      hours: z
+        .array(z.number())
+        .nullable()
+        .describe('Share of each local hour of the day; 1 is an average one.'),
+      weekdays: z.array(z.number()).nullable().describe('Share of each weekday, Monday first.'),
+    }),
+  }),
+  z.object({
+    kind: z.literal('none'),
+    ...noExpectationShape,
+    needed: z.int().optional().describe('Buckets there must be since the first value.'),
+    found: z.int().optional(),
+  }),
+]);
+export type ForecastAnswer = z.infer<typeof forecastAnswerSchema>;
+
 export const trendsSeriesAnswerSchema = z.object({
   letter: z.string().describe('By which formulas name it.'),
   name: z.string(),
@@ -132,6 +246,8 @@ export const trendsSeriesAnswerSchema = z.object({
     .describe('The table the numbers were read from.'),
   ...comparedShape,
   groups: z.array(trendsGroupSchema).optional().describe('With a breakdown: largest first, `other` last.'),
+  band: bandAnswerSchema.optional().describe('With `bands`: of all groups together.'),
+  forecast: forecastAnswerSchema.optional().describe('With `forecast`: of all groups together.'),
 });
 export type TrendsSeriesAnswer = z.infer<typeof trendsSeriesAnswerSchema>;
 

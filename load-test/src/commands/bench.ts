@@ -12,7 +12,7 @@ interface Flags {
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'nab', 'counts'] as const;
+const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'churn', 'nab', 'counts'] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -23,17 +23,25 @@ const program = new Command('bench')
       '  end-to-end  events a second that are accepted and become queryable as fast as they come\n' +
       '  queries     answers of the API over 60 days of events, beside the best SQL by hand and the shapes of peers\n' +
       '  sdk-size    bytes of the browser SDK and of each autocapture module\n' +
+      '  churn       models of churn: on the purchases of CDNOW, and on a million simulated people\n' +
       '  nab         what the detector of levels finds in the Numenta Anomaly Benchmark, by its rules\n' +
       '  counts      what the monitor of counts finds in simulated series, and its false alerts',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
   .option('--events <n>', 'queries: events to ask about (default: 10 million)', positiveInteger)
-  .option('--users <n>', 'queries: people who did them (default: 500,000)', positiveInteger)
+  .option(
+    '--users <n>',
+    'queries: people who did them (default: 500,000); churn: people simulated (default: 1 million)',
+    positiveInteger,
+  )
+  .option(
+    '--data <dir>',
+    'churn: directory of CDNOW_sample.txt or CDNOW_master.txt, or one of them; nab: folder with data/ and windows.json, or a checkout of the benchmark',
+  )
   .option(
     '--peers',
     'sdk-size: other trackers, too; those that are missing are installed from npm, into .cache',
   )
-  .option('--data <dir>', 'nab: folder with data/ and windows.json, or a checkout of the benchmark')
   .option('--results <dir>', "nab: score published results in place of the detector, one detector's or many")
   .option(
     '--thresholds <file>',
@@ -78,6 +86,16 @@ async function measure(
         onProgress: (text) => context.progress(text),
       });
       return { ok: result.disagreeing === 0, result };
+    }
+    case 'churn': {
+      if (flags.data === undefined) throw new Error('churn needs --data, the directory of the CDNOW files.');
+      const { benchChurn } = await import('../bench/churn/bench-churn.js');
+      const result = await benchChurn({
+        data: flags.data,
+        ...(flags.users === undefined ? {} : { people: flags.users }),
+        onProgress: (text) => context.progress(text),
+      });
+      return { ok: result.failed.length === 0, result };
     }
     case 'sdk-size': {
       const { benchSdkSize } = await import('../bench/sdk-size.js');

@@ -7,6 +7,8 @@ export const VICTIM = {
   value: 'victim-value',
   cohort: 'victim-cohort',
   saved: 'victim-saved',
+  watch: 'victim-watch',
+  channel: 'victim-channel',
   queryId: 'victim-query',
 } as const;
 
@@ -32,6 +34,8 @@ export const GUESSES: readonly string[] = [
   VICTIM.value,
   VICTIM.cohort,
   VICTIM.saved,
+  VICTIM.watch,
+  VICTIM.channel,
 ];
 
 /** Text that ends a string, an identifier, a parameter or a comment, and goes on as SQL. */

@@ -6,7 +6,7 @@ import type { Target } from '../target/target.js';
 import { attemptsOn, bodyText } from './attempts.js';
 import { plainAnswer } from './compare-answers.js';
 import { controlFor, GUESSES, INJECTIONS, SECRET, VICTIM } from './payloads.js';
-import { fieldsWithoutSample, SAMPLE_POINTS, SAMPLE_QUERIES } from './sample-requests.js';
+import { fieldsWithoutSample, SAMPLE_BODIES, SAMPLE_POINTS, SAMPLE_QUERIES } from './sample-requests.js';
 
 export interface IsolationOptions {
   target: Pick<Target, 'gatewayUrl' | 'apiUrl'>;
@@ -161,6 +161,16 @@ function* everyTry(attacker: Project): Generator<[string, Iterable<Try>]> {
       { description: 'an attempt', user_ids: ['own-user'] },
     ]),
   ];
+  const { watch, channel, simulate, snooze, feedback } = SAMPLE_BODIES;
+  yield ['watches', bodyTries('PUT', '/v1/watches/attempt', attacker.adminKey, watch.samples)];
+  yield [
+    'notification channels',
+    bodyTries('PUT', '/v1/notification-channels/attempt', attacker.adminKey, channel.samples),
+  ];
+  yield ['simulations', bodyTries('POST', '/v1/anomalies/simulate', attacker.readKey, simulate.samples)];
+  // The first anomaly belongs to the other project.
+  yield ['snoozes', bodyTries('POST', '/v1/anomalies/1/snooze', attacker.adminKey, snooze.samples)];
+  yield ['feedback', bodyTries('POST', '/v1/anomalies/1/feedback', attacker.adminKey, feedback.samples)];
   yield ['addresses', addressTries(attacker)];
 }
 
@@ -207,6 +217,18 @@ const ADDRESSES: readonly [method: string, address: string, kind: 'read' | 'admi
   ['GET', '/v1/annotations?from=*', 'read'],
   ['DELETE', '/v1/annotations/*', 'admin'],
   ['GET', '/v1/dead-letters/*', 'admin'],
+  ['GET', '/v1/watches/*', 'read'],
+  ['DELETE', '/v1/watches/*', 'admin'],
+  ['GET', '/v1/anomalies/*', 'read'],
+  ['GET', '/v1/anomalies?watch=*', 'read'],
+  ['GET', '/v1/anomalies?series=*&include_backfilled=true', 'read'],
+  ['GET', '/v1/anomalies?state=*', 'read'],
+  ['GET', '/v1/anomalies?from=*', 'read'],
+  ['GET', '/v1/anomalies?cursor=*', 'read'],
+  ['POST', '/v1/anomalies/*/acknowledge', 'admin'],
+  ['GET', '/v1/notification-channels/*', 'admin'],
+  ['DELETE', '/v1/notification-channels/*', 'admin'],
+  ['POST', '/v1/notification-channels/*/test', 'admin'],
   ['GET', '/v1/integrity?timezone=*', 'read'],
   ['GET', '/v1/audit?from=*', 'read'],
 ];
@@ -215,7 +237,11 @@ function* addressTries(attacker: Project): Generator<Try> {
   // The first of everything belongs to the other project.
   const numbers = ['1', '0', '-1'];
   for (const [method, address, kind] of ADDRESSES) {
-    for (const text of [...GUESSES, ...INJECTIONS, ...(address.endsWith('/*') ? numbers : [])]) {
+    for (const text of [
+      ...GUESSES,
+      ...INJECTIONS,
+      ...(/\/\*(\/acknowledge)?$/.test(address) ? numbers : []),
+    ]) {
       yield {
         method,
         path: address.replace('*', () => encodeURIComponent(text)),
@@ -269,7 +295,7 @@ async function prepare(options: IsolationOptions): Promise<{ victim: Project; at
     properties: { [VICTIM.property]: VICTIM.value, a: SECRET, n: 5 },
     traits: { plan: SECRET, email: `${SECRET}@example.com` },
     title: SECRET,
-    names: { cohort: VICTIM.cohort, saved: VICTIM.saved },
+    names: VICTIM,
     secret: SECRET,
   });
   const attacker = await makeProject(options, 'attacker', {
@@ -279,7 +305,7 @@ async function prepare(options: IsolationOptions): Promise<{ victim: Project; at
     properties: { a: 'x', n: 1 },
     traits: { plan: 'pro', email: 'own@example.com' },
     title: 'own',
-    names: { cohort: 'own', saved: 'own' },
+    names: { cohort: 'own', saved: 'own', watch: 'own', channel: 'own' },
     secret: 'own',
   });
   return { victim, attacker };
@@ -295,7 +321,7 @@ async function makeProject(
     properties: object;
     traits: object;
     title: string;
-    names: { cohort: string; saved: string };
+    names: { cohort: string; saved: string; watch: string; channel: string };
     secret: string;
   },
 ): Promise<Project> {
@@ -356,8 +382,44 @@ async function makeProject(
     query: { kind: 'trends', series: [{ event: { $param: 'event' } }], from: '2024-05-01', to: '2024-05-07' },
     parameters: { event: { type: 'string', default: has.event, description: has.secret } },
   });
+  await put(`/v1/watches/${has.names.watch}`, {
+    metric: { kind: 'events', event: has.secret },
+    // Nothing of it shall change by itself.
+    enabled: false,
+  });
+  await put(`/v1/notification-channels/${has.names.channel}`, {
+    kind: 'email',
+    addresses: [`${has.secret}@example.com`],
+    enabled: false,
+  });
+  await addAnomaly(postgres, projectId, has);
   await put('/v1/annotations', { at: '2024-05-01T00:00:00Z', text: has.secret }, 'POST');
   return { readKey, adminKey };
+}
+
+/** An anomaly of the watch, as the watcher would have found it. */
+async function addAnomaly(
+  { pool }: Postgres,
+  projectId: number,
+  has: { names: { watch: string }; secret: string },
+): Promise<void> {
+  await pool.query(
+    `with watched as (
+       insert into watch_series (watch_id, project_id, series, kind, measured, detector, detector_version, state,
+         next_bucket, watched_since)
+       select watch_id, project_id, $3, 'count', '{}', 'count', 1, '', '2024-05-02', '2024-05-02'
+       from watches where project_id = $1 and name = $2
+       returning *
+     )
+     insert into anomalies (project_id, watch_id, series_id, watch, metric, series, interval, bucket, since, observed,
+       expected, lower, upper, score, surprise, direction, severity, detector, detector_version, state, opened_at,
+       last_seen_at, resolved_at, peak_bucket, peak_observed, peak_expected, peak_surprise, buckets, observed_sum,
+       expected_sum, surprise_sum, evidence, change_id)
+     select s.project_id, s.watch_id, s.series_id, w.name, w.metric, s.series, w.interval, at, at, 0, 9, 2, 20, 1, 6, 'down',
+       'critical', s.detector, 1, 'resolved', at, at, at, at, 0, 9, 6, 1, 0, 9, 6, '[]', nextval('anomaly_changes')
+     from watched s join watches w using (watch_id), (select timestamptz '2024-05-01T10:00:00Z' as at) as t`,
+    [projectId, has.names.watch, has.secret],
+  );
 }
 
 /** What the other project has, in one text. */
@@ -368,9 +430,12 @@ async function fingerprint(victim: Project, options: IsolationOptions): Promise<
     '/v1/cohorts',
     '/v1/saved',
     '/v1/annotations',
+    `/v1/watches/${VICTIM.watch}`,
+    `/v1/anomalies?watch=${VICTIM.watch}`,
+    '/v1/notification-channels',
     `/v1/users/${VICTIM.userId}`,
   ]) {
-    const { status, text } = await send(options, { method: 'GET', path, key: victim.readKey });
+    const { status, text } = await send(options, { method: 'GET', path, key: victim.adminKey });
     if (status !== 200) throw new Error(`${path} of the other project answered ${status}: ${text}`);
     if (!text.includes(SECRET))
       throw new Error(`${path} of the other project shows nothing to protect: ${text}`);

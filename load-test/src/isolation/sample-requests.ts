@@ -1,6 +1,11 @@
 import {
+  channelInputSchema,
+  feedbackInputSchema,
   PEOPLE_SCHEMAS,
   querySchema,
+  simulateInputSchema,
+  snoozeInputSchema,
+  watchInputSchema,
   type FilterInput,
   type QueryInput,
   type QueryKind,
@@ -83,6 +88,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
       ...RANGE,
       ...REQUEST,
     },
+    { kind: 'trends', series: [{ event: 'view' }], bands: true, forecast: { buckets: 3 }, ...RANGE },
     { kind: 'trends', breakdown: { cohorts: ['own'] }, compare: 'previous_period', ...RANGE },
     { kind: 'trends', breakdown: { column: 'country', limit: 5 }, ...RANGE },
     { kind: 'trends', breakdown: { user_property: 'plan' }, ...RANGE },
@@ -276,6 +282,82 @@ export const SAMPLE_POINTS: Record<QueryKind, { query: QueryInput; point: object
   live: [{ query: { kind: 'live' }, point: {} }],
 };
 
+/** For each other body that a request can have, samples that have every field of it. */
+export const SAMPLE_BODIES: Record<
+  'watch' | 'channel' | 'simulate' | 'snooze' | 'feedback',
+  { schema: z.ZodType; samples: object[] }
+> = {
+  watch: {
+    schema: watchInputSchema,
+    samples: [
+      {
+        metric: { kind: 'events', event: 'view', type: 'track', bots: 'include' },
+        interval: 'hour',
+        directions: ['up', 'down'],
+        false_alerts_per_month: 1,
+        holidays: ['2024-12-25'],
+        lateness_seconds: 60,
+        backfill_days: 1,
+        enabled: true,
+      },
+      { metric: { kind: 'every_event', limit: 5, bots: 'exclude' } },
+      { metric: { kind: 'health', signals: ['rejected'] } },
+      { metric: { kind: 'revenue', currency: 'EUR', bots: 'include' } },
+      { metric: { kind: 'saved', name: 'own', parameters: { event: 'view' }, series: 'A' } },
+    ],
+  },
+  channel: {
+    schema: channelInputSchema,
+    samples: [
+      {
+        kind: 'webhook',
+        url: 'https://example.com/',
+        secret: `whsec_${'A'.repeat(32)}`,
+        min_severity: 'critical',
+        delivery: 'each',
+        enabled: false,
+      },
+      { kind: 'email', addresses: ['own@example.com'], enabled: false },
+    ],
+  },
+  simulate: {
+    schema: simulateInputSchema,
+    samples: [
+      {
+        watch: 'own',
+        series: ['view'],
+        days: 1,
+        points: true,
+        timeout_ms: 20_000,
+        query_id: 'attempt',
+        cache: 'refresh',
+      },
+      {
+        definition: {
+          metric: { kind: 'events', event: 'view', type: 'track', bots: 'include' },
+          interval: 'hour',
+          directions: ['up'],
+          false_alerts_per_month: 1,
+          holidays: ['2024-12-25'],
+          lateness_seconds: 60,
+          backfill_days: 1,
+          enabled: true,
+        },
+        days: 1,
+      },
+      { definition: { metric: { kind: 'every_event', limit: 5, bots: 'exclude' } }, days: 1 },
+      { definition: { metric: { kind: 'health', signals: ['rejected'] } }, days: 1 },
+      { definition: { metric: { kind: 'revenue', currency: 'EUR', bots: 'include' } }, days: 1 },
+      {
+        definition: { metric: { kind: 'saved', name: 'own', parameters: { event: 'view' }, series: 'A' } },
+        days: 1,
+      },
+    ],
+  },
+  snooze: { schema: snoozeInputSchema, samples: [{ until: '2024-05-01T00:00:00Z' }, { for_seconds: 60 }] },
+  feedback: { schema: feedbackInputSchema, samples: [{ feedback: 'true_alarm' }] },
+};
+
 /** Fields of requests that no sample has: attempts on them would be missing. Waiting for a watermark is tried by itself. */
 export function fieldsWithoutSample(): string[] {
   const missing: string[] = [];
@@ -296,6 +378,7 @@ export function fieldsWithoutSample(): string[] {
       SAMPLE_POINTS[kind as QueryKind].map(({ point }) => point),
     );
   }
+  for (const [name, { schema, samples }] of Object.entries(SAMPLE_BODIES)) check(name, schema, samples);
   return missing;
 }
 

@@ -1,1 +1,10 @@
-export type { Forecast, ForecastOptions, ForecastPoint } from './forecast.js';
+export {
+  foresee,
+  neededHistory,
+  type Backtest,
+  type Forecast,
+  type ForecastInterval,
+  type ForecastOptions,
+  type ForecastPoint,
+  type Seasonality,
+} from './forecast.js';

@@ -9,8 +9,14 @@ const QUARTER_MS = 900_000;
  * for are remembered. An unknown zone is read as UTC.
  */
 export function createLocalDays(timezone: string): LocalDayOf {
+  const offsetAt = createLocalOffsets(timezone);
+  return (ms) => Math.floor((ms + offsetAt(ms)) / DAY_MS);
+}
+
+/** Local wall time minus UTC, milliseconds, at an instant. An unknown zone is read as UTC. */
+export function createLocalOffsets(timezone: string): (ms: number) => number {
   const format = formatOf(timezone);
-  if (format === undefined) return (ms) => Math.floor(ms / DAY_MS);
+  if (format === undefined) return () => 0;
   const offsets = new Map<number, number>();
   return (ms) => {
     const quarter = Math.floor(ms / QUARTER_MS);
@@ -20,7 +26,7 @@ export function createLocalDays(timezone: string): LocalDayOf {
       offset = offsetMs(format, quarter * QUARTER_MS);
       offsets.set(quarter, offset);
     }
-    return Math.floor((ms + offset) / DAY_MS);
+    return offset;
   };
 }
 

@@ -10,6 +10,9 @@ import { ROLLUPS_LOCK } from '@sluice/warehouse';
  * - UPKEEP, 0: one upkeep at a time.
  * - REBUILD, 0: one rebuild at a time.
  * - JOB, by job: one runner works on it.
+ * - WATCH, by project: one watcher judges its series.
+ * - ANOMALY_CHANGES, by project: held to the end of a transaction that numbers changes of anomalies, so that a change with a
+ *   smaller number is never seen after one with a larger.
  */
 export const LOCKS = {
   PROFILES: 0x51_c0_01,
@@ -17,4 +20,6 @@ export const LOCKS = {
   UPKEEP: 0x51_c0_03,
   REBUILD: 0x51_c0_04,
   JOB: 0x51_c0_05,
+  WATCH: 0x51_c0_06,
+  ANOMALY_CHANGES: 0x51_c0_07,
 } as const;

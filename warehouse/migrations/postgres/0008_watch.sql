@@ -1,9 +1,9 @@
--- What is watched. A project without watches gets the default ones (every event and ingestion) from the watcher.
+-- What is watched. A project that never had a watch gets the default ones (every event and ingestion) from the watcher.
 create table watches (
   watch_id               bigint generated always as identity primary key,
   project_id             integer not null references projects,
   name                   text not null,
-  -- What is measured: contracts/src/anomalies.ts.
+  -- What is measured: contracts/src/watch-metric.ts.
   metric                 jsonb not null,
   interval               text not null check (interval in ('minute', 'five_minutes', 'quarter_hour', 'hour', 'day')),
   directions             text[] not null default '{up,down}',
@@ -21,6 +21,12 @@ create table watches (
   unique (project_id, name)
 );
 
+-- Projects that have been given the default watches: once, so that who deletes them is rid of them.
+create table watch_defaults (
+  project_id integer primary key references projects,
+  made_at    timestamptz not null default now()
+);
+
 -- One series of a watch, and where its monitor stands: state, points, anomalies and notifications of a bucket are one
 -- transaction, fenced by next_bucket.
 create table watch_series (
@@ -30,6 +36,10 @@ create table watch_series (
   -- Which one within the watch: the event's name, the signal …; empty for the only or total one.
   series           text not null,
   kind             text not null check (kind in ('count', 'level')),
+  -- What is measured, of this series alone, with the interval. When a change of the watch changes it, the series begins anew.
+  measured         jsonb not null,
+  -- Since when the watch has no such series any more: it is not judged, and what was found in it stays.
+  retired_at       timestamptz,
   detector         text not null,
   detector_version integer not null,
   state            bytea not null,
@@ -85,10 +95,11 @@ create table anomalies (
   detector         text not null,
   detector_version integer not null,
   state            text not null check (state in ('open', 'acknowledged', 'resolved', 'suppressed')),
-  -- Snoozed, or as often seen at this time of day: why nobody was notified.
+  -- Why nobody is notified: `snoozed`. One that outlasts its snooze opens then.
   suppressed_by    text,
   -- Found in history that was judged after the fact.
   backfilled       boolean not null default false,
+  -- Ends of the buckets that opened it, in which it was last seen, and that resolved it.
   opened_at        timestamptz not null,
   acknowledged_at  timestamptz,
   last_seen_at     timestamptz not null,
@@ -98,11 +109,21 @@ create table anomalies (
   peak_observed    double precision not null,
   peak_expected    double precision not null,
   peak_surprise    double precision not null,
-  -- Which values of which fields explain it: [{ field, value, observed, expected, share }].
-  evidence         jsonb not null default '[]',
+  -- Of its buckets up to the one that opened it, and of those after it that were out of the ordinary: what severity goes by,
+  -- together with the peak.
+  buckets          integer not null,
+  observed_sum     double precision not null,
+  expected_sum     double precision not null,
+  surprise_sum     double precision not null,
+  -- Which values of which fields explain it: [{ field, value, observed, expected, share }]. Empty: nothing stands out, or
+  -- there is nothing to break down. Null: not known, because it could not be asked for.
+  evidence         jsonb,
   feedback         text check (feedback in ('true_alarm', 'false_alarm')),
   feedback_at      timestamptz,
-  -- Grows with every change of any anomaly: what streams and pages go by.
+  -- The feedback that is in the state of the series.
+  learned_feedback text,
+  -- Grows with every change of any anomaly: what streams and pages go by. Whoever changes one takes the advisory lock
+  -- (0x51c007, project_id) to the end of the transaction first, so that no smaller number appears after a larger one.
   change_id        bigint not null
 );
 create sequence anomaly_changes;
@@ -116,14 +137,16 @@ create table notification_channels (
   project_id   integer not null references projects,
   name         text not null,
   kind         text not null check (kind in ('webhook', 'slack', 'email')),
-  -- url, or addresses.
+  -- { url } of webhook and slack, { addresses: [...] } of email.
   target       jsonb not null,
-  -- Signs webhooks.
+  -- Signs webhooks: `whsec_` and 24 to 64 bytes as base64.
   secret       text,
   min_severity text not null default 'warning' check (min_severity in ('info', 'warning', 'critical')),
   -- `each`: as it happens; `daily`: one digest a day of the project's zone.
   delivery     text not null default 'each' check (delivery in ('each', 'daily')),
   enabled      boolean not null default true,
+  -- Why the notifier has turned it off; null when it has not.
+  disabled_reason text,
   created_at   timestamptz not null default now(),
   unique (project_id, name)
 );
@@ -141,6 +164,7 @@ create table notifications (
   payload         jsonb not null,
   created_at      timestamptz not null default now(),
   attempts        integer not null default 0,
+  -- While an attempt is under way, until when nobody else makes one.
   next_attempt_at timestamptz not null default now(),
   delivered_at    timestamptz,
   -- Given up: the receiver said that it never wants it, or every attempt failed.
@@ -150,3 +174,6 @@ create table notifications (
   unique (channel_id, digest_day)
 );
 create index notifications_due on notifications (next_attempt_at) where delivered_at is null and failed_at is null;
+
+-- How long messages took from receipt until they could be asked for, by the time of receipt.
+create index batches_received on batches (received_from) where state = 'done';

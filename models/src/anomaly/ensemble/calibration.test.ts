@@ -3,8 +3,8 @@ import { tailProbabilityOf, thresholdFor } from './calibration.js';
 
 describe('calibration', () => {
   it('gives what was measured at a score that was measured, and in between what lies between', () => {
-    expect(tailProbabilityOf(2)).toBeCloseTo(10 ** -2.76, 10);
-    expect(thresholdFor(3.99 / 8_640)).toBeCloseTo(2, 10);
+    expect(tailProbabilityOf(2)).toBeCloseTo(10 ** -2.75, 10);
+    expect(thresholdFor(4.27 / 8_640)).toBeCloseTo(2, 10);
     expect(thresholdFor(3 / 8_640)).toBeGreaterThan(2);
     expect(thresholdFor(3 / 8_640)).toBeLessThan(2.25);
   });

@@ -28,7 +28,7 @@ export interface EnsembleDetector {
    * next one follows the last one known.
    */
   step(point: Point): Verdict & { alert: boolean };
-  /** All of the state, about 31 kB. */
+  /** All of the state, about 28 kB. */
   save(): Uint8Array;
 }
 

@@ -31,8 +31,7 @@ const WARM_UP_POINTS = 2 * LONG;
  */
 export function createEnsembleScore(state: StateMemory): EnsembleScore {
   const entropies = [SHORT, LONG].flatMap((length) => [
-    createRelativeEntropySignal(state, createSpreadRuler(state, 2, LONG_MEMORY), length),
-    createRelativeEntropySignal(state, createSpreadRuler(state, 3, LONG_MEMORY), length),
+    createRelativeEntropySignal(state, createSpreadRuler(state, LONG_MEMORY), length),
     createRelativeEntropySignal(state, createRangeRuler(state), length),
   ]);
   const views = [

@@ -3,21 +3,22 @@ import type { StateMemory } from '../state-memory.js';
 
 /** How many levels values are sorted into. */
 export const LEVELS = 8;
+const SPREADS = 3;
 
 /** Sorts values into levels, 0 to LEVELS - 1, by what it has seen of them. */
 export interface Ruler {
   levelOf(value: number): number;
 }
 
-/** Levels of one width over so many spreads to both sides of the long mean; what lies beyond is in the outer levels. */
-export function createSpreadRuler(state: StateMemory, spreads: number, memory: number): Ruler {
+/** Levels of one width over three spreads to both sides of the long mean; what lies beyond is in the outer levels. */
+export function createSpreadRuler(state: StateMemory, memory: number): Ruler {
   const long = createFadingMean(state, memory);
   return {
     levelOf(value) {
       const spread = long.spread();
       const distance = spread > 0 ? (value - long.mean()) / spread : 0;
       long.add(value);
-      return toLevel((distance / spreads + 1) / 2);
+      return toLevel((distance / SPREADS + 1) / 2);
     },
   };
 }
