@@ -9,6 +9,6 @@ export {
   type Verdict,
   type WatchInterval,
 } from './monitor.js';
-export { createEnsembleDetector, type EnsembleDetector, type EnsembleOptions } from './ensemble/index.js';
 export { createSeriesMonitor } from './create-series-monitor.js';
 export { UnusableStateError } from './state-bytes.js';
+export { createEnsembleDetector, type EnsembleDetector, type EnsembleOptions } from './ensemble/index.js';

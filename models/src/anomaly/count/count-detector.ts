@@ -26,10 +26,11 @@ const DIRECTION_SHARES = { up: 0.4, down: 0.6 } as const;
 /**
  * Windows overlap: so many times the rate of one bucket's tail is the rate at which the most surprising of them opens an
  * incident, for so many events a bucket. With few events short windows cannot tell anything, and there are fewer to be
- * wrong. Found by simulation of counts that follow the model.
+ * wrong; the shorter buckets are, the further out the threshold lies, and the more so. Found by simulation of counts that follow the model.
  */
-function windowsAtOnce(mean: number): number {
-  return Math.max(1, Math.min(1.75, 1 + 0.22 * Math.log(mean)));
+function windowsAtOnce(mean: number, bucketsPerHour: number): number {
+  const found = 0.9 + 0.24 * Math.log(mean) - 0.1 * Math.log(Math.max(1, bucketsPerHour));
+  return Math.max(0.6, Math.min(1.75, found));
 }
 /** Deviations beyond which a bucket no longer moves the profile further. */
 const CLIP = 3;
@@ -193,7 +194,7 @@ export class CountDetector implements Detector {
 
   #evidence(startMs: number, drift: DriftReading | null): Evidence | null {
     const judged = this.#rollUps.judge();
-    const atOnce = windowsAtOnce(this.#rollUps.usualMean());
+    const atOnce = windowsAtOnce(this.#rollUps.usualMean(), 3_600_000 / this.#intervalMs);
     let strongest: Evidence | null = null;
     let excess = Number.NEGATIVE_INFINITY;
     for (const direction of this.#directions) {

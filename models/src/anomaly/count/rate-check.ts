@@ -4,7 +4,7 @@ const DAY_MS = 86_400_000;
 /** A looser threshold is crossed so many times as often: often enough to count in weeks. */
 const LOOSER = 8;
 /** Crossings that weigh as much as what is believed before any was seen (Gamma prior of that shape and rate). */
-const PRIOR_CROSSINGS = 6;
+const PRIOR_CROSSINGS = 4;
 const DAYS_REMEMBERED = 60;
 /** Heavier tails grow heavier further out: by how much the logarithm is stretched from the looser threshold to the real. */
 const STRETCH = 1.5;

@@ -12,6 +12,8 @@ const DAYS_REMEMBERED = 28;
 const HOLIDAY_VARIANCE = { next: 0.08, least: 0.02 } as const;
 const WEEKS_REMEMBERED = 8;
 const LEVEL_DAYS = 10;
+/** Growth is followed four times as slowly as the level (critical damping), from the third week on. */
+const GROWTH = { days: 40, fromDay: 14, mostADay: 0.03 } as const;
 /** Nobody knows a level better than this (variance of its logarithm). */
 const LEVEL_FLOOR = 1e-4;
 /**
@@ -39,6 +41,7 @@ export interface ExpectedRate {
  * the Gamma-Poisson update: a factor f with relative variance V moves by f·(1 + V/S·(x/mean - 1)), S being the sum of the
  * relative variances of all factors and of the count. With one factor and no overdispersion that is the posterior mean of a
  * Gamma prior. A factor of which little is known so stays with what it refines: weekdays shrink to the day's profile.
+ * The level is a mean that forgets exponentially, and grows by a rate that is learnt from its moves (Holt's linear trend).
  * Forgetting is exponential: a variance grows at each visit by what makes its memory as long as stated above.
  */
 export class SeasonalRate {
@@ -50,6 +53,8 @@ export class SeasonalRate {
   readonly #holiday: Factors;
   #level = Number.NaN;
   #levelInformation = 0;
+  /** Of the logarithm of the level, a day. */
+  #growth = 0;
   #bucketsSeen = 0;
   #holidayNumber = Number.NaN;
 
@@ -111,7 +116,13 @@ export class SeasonalRate {
       const information = 1 / (total - this.#levelVariance() + LEVEL_FLOOR);
       this.#levelInformation =
         this.#levelInformation * Math.exp(-this.#intervalMs / DAY_MS / LEVEL_DAYS) + information;
-      this.#level *= 1 + (information / this.#levelInformation) * (ratio - 1);
+      const move = (information / this.#levelInformation) * (ratio - 1);
+      const days = this.#intervalMs / DAY_MS;
+      if (this.#bucketsSeen * days >= GROWTH.fromDay) {
+        const growth = this.#growth + move / GROWTH.days;
+        this.#growth = Math.max(-GROWTH.mostADay, Math.min(GROWTH.mostADay, growth));
+      }
+      this.#level *= (1 + move) * Math.exp(this.#growth * days);
     }
   }
 
@@ -133,6 +144,7 @@ export class SeasonalRate {
   write(to: StateWriter): void {
     to.number(this.#level)
       .number(this.#levelInformation)
+      .number(this.#growth)
       .number(this.#bucketsSeen)
       .number(this.#holidayNumber);
     for (const each of this.#all()) each.write(to);
@@ -141,6 +153,7 @@ export class SeasonalRate {
   read(from: StateReader): void {
     this.#level = from.number();
     this.#levelInformation = from.number();
+    this.#growth = from.number();
     this.#bucketsSeen = from.number();
     this.#holidayNumber = from.number();
     for (const each of this.#all()) each.read(from);
