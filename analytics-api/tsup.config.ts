@@ -1,3 +1,5 @@
 import { build } from '../tsup.base.js';
 
-export default build(['src/index.ts', 'src/main.ts']);
+export default build([], {
+  entry: { index: 'src/index.ts', main: 'src/main.ts', watched: 'src/watched/index.ts' },
+});

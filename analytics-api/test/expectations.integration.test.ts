@@ -400,7 +400,8 @@ describe('a simulation', () => {
       parameters: {},
     });
     const saved = await simulation({ definition: { metric: { kind: 'saved', name: 'buys' } }, points: true });
-    expect(saved.series).toMatchObject([{ series: '', kind: 'level' }]);
+    // Counted, as computed bands of it are.
+    expect(saved.series).toMatchObject([{ series: '', kind: 'count' }]);
     expect(saved.series[0]!.points!.length).toBe(30 * 24);
     const health = await send({ definition: { metric: { kind: 'health' } } });
     expect(health.json<Problem>()).toMatchObject({

@@ -18,4 +18,3 @@ export { doUpkeep, type UpkeepConfig, type UpkeepOptions } from './upkeep/upkeep
 export { readJob, requestJob, type Job, type JobKind } from './jobs/jobs.js';
 export { createPipeline, type Pipeline, type PipelineConfig, type PipelineOptions } from './pipeline.js';
 export { watchConfigOf, watchSettings, type WatchConfig } from './watch/settings.js';
-export type { AskSaved, SavedQuestion } from './watch/ask-values.js';

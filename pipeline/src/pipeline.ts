@@ -26,7 +26,7 @@ import { startUpkeep, type UpkeepConfig } from './upkeep/upkeep.js';
 import { startJobRunner } from './jobs/job-runner.js';
 import { rebuildRollups } from './rebuild/rebuild-rollups.js';
 import { startWatching } from './watch/start-watching.js';
-import type { AskSaved } from './watch/ask-values.js';
+import type { AskSaved } from '@sluice/analytics-api/watched';
 import type { WatchConfig } from './watch/settings.js';
 
 export interface PipelineConfig {

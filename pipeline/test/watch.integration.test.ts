@@ -373,7 +373,8 @@ describe('watching a stream with weeks of history', () => {
       next_bucket: Date;
     }>('select series, last_error, next_bucket from watch_series order by series');
     expect(series.rows.map(({ series: name, last_error: error }) => [name, error])).toEqual([
-      ['', 'This series cannot be judged.'],
+      // What went wrong inside is for the log.
+      ['', 'It could not be asked or judged; the log of the pipeline says why.'],
       ['Signup', null],
       ['Visit', null],
     ]);
@@ -540,17 +541,17 @@ describe('watching a stream with weeks of history', () => {
       toMs: liveMs,
     };
     const signal = new AbortController().signal;
-    const rates = await askSaved({ ...question, name: 'funnel' }, signal);
+    const rates = await askSaved.numbers({ ...question, name: 'funnel' }, signal);
     const days = [...rates.keys()].map((ms) => (ms - liveMs) / DAY_MS);
     expect(days).toEqual([-6, -5, -4, -3]);
     expect([...rates.values()].every((rate) => rate !== null && rate > 0 && rate <= 1)).toBe(true);
-    const takings = await askSaved({ ...question, name: 'takings' }, signal);
+    const takings = await askSaved.numbers({ ...question, name: 'takings' }, signal);
     expect([...takings.values()]).toEqual([0, 0, 0, 0, 0, 0]);
-    await expect(askSaved({ ...question, name: 'paths' }, signal)).rejects.toMatchObject({
+    await expect(askSaved.numbers({ ...question, name: 'paths' }, signal)).rejects.toMatchObject({
       code: 'invalid_query',
     });
     await expect(
-      askSaved({ ...question, name: 'funnel', interval: 'five_minutes' }, signal),
+      askSaved.numbers({ ...question, name: 'funnel', interval: 'five_minutes' }, signal),
     ).rejects.toMatchObject({ code: 'invalid_query' });
   });
 

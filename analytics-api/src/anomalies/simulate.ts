@@ -14,8 +14,12 @@ import type { QueryScope } from '../ask/query-scope.js';
 import { runRequest, type RequestOptions } from '../ask/run-request.js';
 import { askWatch } from '../questions/watches.js';
 import { isoOf } from '../time/range.js';
+import { createAskSavedWithin } from '../saved/ask-saved.js';
+import { historyOf } from '../watched/history.js';
+import { closedUntil, latenessMsOf } from '../watched/lateness.js';
+import { monitorOptionsOf } from '../watched/measured.js';
 import { readWatchedSeries, type ReadSeries } from '../watched/read-series.js';
-import { closedBuckets, LATENESS_MS } from '../watched/watch-buckets.js';
+import { bucketsBetween, createWatchClock } from '../watched/watch-clock.js';
 
 type SimulateRequest = z.output<typeof simulateInputSchema>;
 
@@ -66,25 +70,39 @@ async function simulateWithin(
   at: { scope: QueryScope; options: RequestOptions; context: ApiContext },
 ): Promise<Simulation> {
   const { scope, options, context } = at;
-  const { interval, lateness_seconds, backfill_days } = definition;
-  const { completeThroughMs, zone } = scope;
+  const { interval, backfill_days: backfillDays } = definition;
+  const { completeThroughMs, nowMs, zone, projectId } = scope;
   if (completeThroughMs === undefined) {
     throw new SluiceError('store_unavailable', {
       message: 'It is not known yet how far events are complete.',
       retryAfterSeconds: 5,
     });
   }
-  const latenessMs = lateness_seconds === null ? LATENESS_MS[interval] : lateness_seconds * 1_000;
-  const buckets = closedBuckets({
-    ...{ interval, zone, completeThroughMs, latenessMs },
-    days: days + backfill_days,
-  });
+  const clock = createWatchClock(interval, zone);
+  const closedMs = closedUntil(clock, { completeThroughMs, nowMs, latenessMs: latenessMsOf(definition) });
+  // As if the watch had been made so many days ago.
+  const fromMs = Math.max(0, closedMs - days * DAY_MS);
+  const history = historyOf(clock, { sinceMs: fromMs, backfillDays });
+  const buckets = bucketsBetween(clock, Math.max(0, history.firstMs), closedMs);
   const [first, last] = [buckets[0], buckets.at(-1)];
   if (first === undefined || last === undefined) {
     throw new SluiceError('invalid_request', { message: 'No bucket is closed.', field: '/days' });
   }
-  const fromMs = last.endMs - days * DAY_MS;
-  const read = await readWatchedSeries(definition, { only, buckets, scope, request: options, context });
+  const read = await readWatchedSeries(definition, {
+    projectId,
+    timezone: zone.name,
+    only,
+    clock,
+    buckets,
+    searchMs: Math.max(0, history.searchMs),
+    sources: {
+      statement: () => scope.statement().statement,
+      ask: (question, limits) => scope.ask(question, limits),
+      lookUp: (question) => scope.lookUp(question),
+      saved: createAskSavedWithin(options.owner, context),
+    },
+    signal: options.signal,
+  });
   const series: Simulation['series'] = [];
   for (const one of read) {
     if (one.points.length === 0) continue;
@@ -116,14 +134,9 @@ async function judge(
   how: { fromMs: number; zoneName: string; withPoints: boolean; signal: AbortSignal },
 ): Promise<Simulation['series'][number]> {
   const { fromMs, zoneName, withPoints, signal } = how;
-  const monitor = createSeriesMonitor({
-    kind,
-    interval: definition.interval,
-    timeZone: zoneName,
-    holidays: definition.holidays,
-    falseAlertsPerMonth: definition.false_alerts_per_month,
-    directions: definition.directions,
-  });
+  const { interval, holidays, directions, false_alerts_per_month: falseAlertsPerMonth } = definition;
+  const watch = { interval, timezone: zoneName, holidays, falseAlertsPerMonth, directions };
+  const monitor = createSeriesMonitor(monitorOptionsOf(watch, kind));
   const incidents: Simulation['series'][number]['incidents'] = [];
   const shown: NonNullable<Simulation['series'][number]['points']> = [];
   let open: (typeof incidents)[number] | undefined;

@@ -1,4 +1,4 @@
-import { SluiceError, type Interval, type Query, type QueryAnswer } from '@sluice/contracts';
+import { SluiceError, type ErrorCode, type Interval, type Query, type QueryAnswer } from '@sluice/contracts';
 import type { EventLog } from '@sluice/event-log';
 import { createProjectStore, type KeyOwner, type Logger } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
@@ -7,7 +7,6 @@ import { DEFAULT_CONFIG, type ApiContext } from '../api-context.js';
 import { answerQuery } from '../ask/answer-query.js';
 import type { QueryOf } from '../ask/query-kind.js';
 import { createRowMemory } from '../ask/remember-rows.js';
-import type { RequestOptions } from '../ask/run-request.js';
 import { createRunningRequests } from '../ask/running-requests.js';
 import { createReadCompleteness } from '../freshness/completeness.js';
 import { createStreamSlots } from '../live/stream-slots.js';
@@ -15,6 +14,9 @@ import { createRunClickHouse } from '../query-port/clickhouse.js';
 import { createRunPostgres } from '../query-port/postgres.js';
 import { cutIntoBuckets } from '../time/buckets.js';
 import { isoOf, zoneOf } from '../time/range.js';
+import { letterOf } from '../trends/trends.js';
+import { kindOfMeasure, type SeriesKind } from '../watched/measured.js';
+import type { AskSaved, SavedNumbersQuestion } from '../watched/watched-sources.js';
 import { findSaved } from './find-saved.js';
 import { readParameters } from './read-parameters.js';
 import { questionWith } from './saved-question.js';
@@ -30,23 +32,6 @@ export interface AskSavedOptions {
   now?: () => number;
 }
 
-export interface SavedNumbersQuestion {
-  projectId: number;
-  /** IANA zone whose hours and days the buckets are. */
-  timezone: string;
-  name: string;
-  /** Values of its parameters, as in its address. */
-  parameters: Readonly<Record<string, string | string[]>>;
-  /**
-   * Of trends: letter of a series, or text or name of a formula; null: the first series. Of revenue: the currency; null: the
-   * only one. Of a funnel it is always the conversion rate.
-   */
-  series: string | null;
-  interval: 'minute' | 'five_minutes' | 'quarter_hour' | 'hour' | 'day';
-  fromMs: number;
-  toMs: number;
-}
-
 const INTERVALS: Readonly<Record<SavedNumbersQuestion['interval'], Interval | undefined>> = {
   minute: 'minute',
   five_minutes: undefined,
@@ -56,6 +41,12 @@ const INTERVALS: Readonly<Record<SavedNumbersQuestion['interval'], Interval | un
 };
 
 const MAX_ROWS = 100_000;
+/** What is wrong with the question itself. */
+const NO_QUESTION: ReadonlySet<ErrorCode> = new Set([
+  'saved_query_not_found',
+  'invalid_parameter',
+  'invalid_query',
+]);
 
 /**
  * Asks saved queries of kind trends, revenue and funnel for one number a bucket, without a server: the same answers as over
@@ -64,38 +55,62 @@ const MAX_ROWS = 100_000;
  *
  * What is asked of the query is its newest version, its range and interval replaced and without groups and comparisons.
  */
-export function createAskSaved(
-  options: AskSavedOptions,
-): (question: SavedNumbersQuestion, signal: AbortSignal) => Promise<Map<number, number | null>> {
+export function createAskSaved(options: AskSavedOptions): AskSaved {
   const context = createContext(options);
   const projects = createProjectStore({ pool: options.postgres.pool });
 
-  return async (question, signal) => {
-    const project = await projects.get(question.projectId);
-    if (project === undefined) throw new SluiceError('project_not_found');
-    const owner: KeyOwner = {
-      keyId: 0,
-      kind: 'read',
-      revoked: false,
-      allowedOrigins: [],
-      rowsPerHour: 0,
-      project,
-    };
-    return askSavedNumbers(question, { owner, signal }, context);
+  return {
+    async numbers(question, signal) {
+      const project = await projects.get(question.projectId);
+      if (project === undefined) throw new SluiceError('project_not_found');
+      const owner: KeyOwner = {
+        keyId: 0,
+        kind: 'read',
+        revoked: false,
+        allowedOrigins: [],
+        rowsPerHour: 0,
+        project,
+      };
+      return createAskSavedWithin(owner, context).numbers(question, signal);
+    },
+    kind: (question) => kindOfSaved(question, context),
   };
 }
 
-/** One number a bucket of a saved query; see createAskSaved. */
-export async function askSavedNumbers(
-  question: SavedNumbersQuestion,
-  options: Pick<RequestOptions, 'owner' | 'signal'>,
-  context: ApiContext,
-): Promise<Map<number, number | null>> {
-  const saved = await findSaved(question.projectId, question.name, undefined, context);
-  const query = questionWith(saved, readParameters(saved.parameters, question.parameters));
-  const ask = (asked: Query): Promise<QueryAnswer> => answerQuery(asked, options, context);
-  if (query.kind === 'funnel') return askConversions(query, question, ask, context);
-  return numbersOf(await ask(narrowed(query, question)), question);
+/** The same, for a request that is under way. */
+export function createAskSavedWithin(owner: KeyOwner, context: ApiContext): AskSaved {
+  return {
+    async numbers(question, signal) {
+      const query = await savedQuery(question, context);
+      const ask = (asked: Query): Promise<QueryAnswer> => answerQuery(asked, { owner, signal }, context);
+      if (query.kind === 'funnel') return askConversions(query, question, ask, context);
+      return numbersOf(await ask(narrowed(query, question)), question);
+    },
+    kind: (question) => kindOfSaved(question, context),
+  };
+}
+
+type WhichSaved = Pick<SavedNumbersQuestion, 'projectId' | 'name' | 'parameters' | 'series'>;
+
+async function savedQuery({ projectId, name, parameters }: WhichSaved, context: ApiContext): Promise<Query> {
+  const saved = await findSaved(projectId, name, undefined, context);
+  return questionWith(saved, readParameters(saved.parameters, parameters));
+}
+
+/** Numbers of trends are what their measure is; ratios, formulas and sums of money are levels. */
+async function kindOfSaved(question: WhichSaved, context: ApiContext): Promise<SeriesKind | undefined> {
+  let query: Query;
+  try {
+    query = await savedQuery(question, context);
+  } catch (error) {
+    if (error instanceof SluiceError && NO_QUESTION.has(error.code)) return undefined;
+    throw error;
+  }
+  if (query.kind !== 'trends') return 'level';
+  const { series } = question;
+  const place = series === null ? 0 : query.series.findIndex((_, index) => letterOf(index) === series);
+  const asked = query.series[place];
+  return asked === undefined ? 'level' : kindOfMeasure(asked.measure);
 }
 
 function createContext(options: AskSavedOptions): ApiContext {

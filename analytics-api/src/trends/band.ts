@@ -1,9 +1,10 @@
-import type { BandAnswer, Measure } from '@sluice/contracts';
+import type { BandAnswer } from '@sluice/contracts';
 import { createSeriesMonitor, type Judgement, type WatchInterval } from '@sluice/models/anomaly';
 import { setImmediate as turn } from 'node:timers/promises';
 import { askBand, askIncidents, askWatchedSeries } from '../questions/watched-series.js';
 import type { MarkedBucket } from '../time/marked-buckets.js';
 import { isoOf } from '../time/range.js';
+import { kindOfMeasure } from '../watched/measured.js';
 import { BUCKET_LENGTH_MS, LEARNED_DAYS, WATCHED_AS, wholeBucketsBefore } from './expectations.js';
 import type { SeriesPlan } from './series-rows.js';
 
@@ -11,8 +12,6 @@ type Shown = Exclude<BandAnswer, { source: 'none' }>;
 type BandBucket = Shown['buckets'][number];
 
 const NOTHING: BandBucket = { expected: null, lower: null, upper: null, anomalous: false };
-/** Whole numbers of things that happen by themselves; others are levels. */
-const COUNTED: ReadonlySet<Measure> = new Set(['count', 'unique_users', 'unique_sessions']);
 /** Without so many buckets before, a monitor says nothing. */
 const LEAST_LEARNED_DAYS = 2;
 /** Buckets after which others have their turn. */
@@ -103,7 +102,7 @@ async function computedBand(
   }
   const learned = await readValues(history);
   const monitor = createSeriesMonitor({
-    kind: COUNTED.has(series.measure) ? 'count' : 'level',
+    kind: kindOfMeasure(series.measure),
     interval,
     timeZone: zone.name,
   });

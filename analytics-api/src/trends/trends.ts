@@ -177,7 +177,7 @@ async function expectationsOf(
   };
 }
 
-const letterOf = (index: number): string => String.fromCharCode(65 + index);
+export const letterOf = (index: number): string => String.fromCharCode(65 + index);
 
 function answerFormula(
   said: { formula: string; name?: string | undefined },

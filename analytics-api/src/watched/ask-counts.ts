@@ -4,10 +4,8 @@ import { z } from 'zod';
 import type { ClickHouseQuestion } from '../query-port/run-query.js';
 import { botConditions } from '../sql/filter-sql.js';
 import { timeCondition, type Statement } from '../sql/statement.js';
-import type { CalendarBucket } from '../time/buckets.js';
 import { slotSql } from '../time/slot-sql.js';
-
-type Buckets = readonly Pick<CalendarBucket, 'startMs' | 'endMs'>[];
+import type { WatchBucket } from './watch-clock.js';
 
 /** What the series of one watch have in common. */
 export type Counted =
@@ -18,14 +16,14 @@ export type Counted =
 const valueRow = z.object({ name: z.string(), start: z.int(), value: z.number() });
 
 /**
- * Numbers by name and bucket, as the watcher counts them: from the rollup by quarters of an hour where buckets are whole
+ * Numbers by name and bucket: from the rollup by quarters of an hour where buckets are whole
  * quarters, else from single events. What has none of the names comes together under the empty one, when that is wanted.
  */
 export function askWatchedCounts(
   statement: Statement,
   counted: Counted,
   series: { interval: WatchInterval; names: readonly string[]; others: boolean },
-  buckets: Buckets,
+  buckets: readonly WatchBucket[],
 ): ClickHouseQuestion<z.infer<typeof valueRow>> {
   const { interval, names, others } = series;
   const range = { fromMs: buckets[0]!.startMs, toMs: buckets.at(-1)!.endMs };
@@ -51,20 +49,25 @@ export function askWatchedCounts(
   };
 }
 
+/** After whatever a time can be: the end of what DateTime holds. */
+const LATEST_MS = 0xffff_ffff * 1_000;
+
 const beginRow = z.object({ name: z.string(), first: z.int(), size: z.int() });
+
+export interface Beginnings {
+  range: { fromMs: number; toMs?: number | undefined };
+  event?: string | null | undefined;
+  currency?: string | undefined;
+  by: 'name' | 'all';
+  limit: number;
+}
 
 /** When each name first appeared in a range, milliseconds, as exactly as its table says; most frequent first. */
 export function askBeginnings(
   statement: Statement,
   counted: Counted,
-  options: {
-    range: { fromMs: number; toMs: number };
-    event?: string | undefined;
-    by: 'name' | 'all';
-    limit: number;
-  },
+  { range, event = null, currency, by, limit }: Beginnings,
 ): ClickHouseQuestion<z.infer<typeof beginRow>> {
-  const { range, event, by, limit } = options;
   const table = tableOf(counted, 'quarter_hour');
   const key = counted.of === 'revenue' ? 'currency' : 'event';
   return {
@@ -77,8 +80,9 @@ export function askBeginnings(
       from {db:Identifier}.${table.name}
       where ${[
         'project_id = {project:UInt32}',
-        timeCondition(statement, table.time, range),
-        ...(event === undefined ? [] : [`event = ${statement.bind('String', event)}`]),
+        timeCondition(statement, table.time, { ...range, toMs: range.toMs ?? LATEST_MS }),
+        ...(event === null ? [] : [`event = ${statement.bind('String', event)}`]),
+        ...(currency === undefined ? [] : [`currency = ${statement.bind('String', currency)}`]),
         ...(by === 'name' && counted.of === 'events' ? [`event != ''`] : []),
         ...conditionsOf(counted, statement),
       ].join(' and ')}

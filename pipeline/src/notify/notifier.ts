@@ -60,7 +60,7 @@ async function attempt(
       logger.info(about, 'a notification was delivered');
       return;
     case 'gone':
-      await disableChannel(pool, claimed.channelId, outcome.error);
+      await disableChannel(pool, claimed, outcome.error);
       await noteFailed(pool, claimed, { nowMs, error: outcome.error });
       logger.warn(
         { ...about, error: outcome.error },
@@ -72,7 +72,8 @@ async function attempt(
       logger.warn({ ...about, error: outcome.error }, 'a notification cannot be delivered');
       return;
     case 'retry': {
-      if (claimed.attempt >= MAX_ATTEMPTS) {
+      // An attempt that was broken off because the worker stops is no reason to give up.
+      if (claimed.attempt >= MAX_ATTEMPTS && !tools.stopping.aborted) {
         await noteFailed(pool, claimed, { nowMs, error: outcome.error });
         logger.error({ ...about, error: outcome.error }, 'a notification is given up');
         return;

@@ -124,7 +124,8 @@ const TYPES = {
 
 /**
  * Takes due notifications for `leaseMs`. Of two workers each gets others; what a worker that died had taken is due again
- * when its lease ends.
+ * when its lease ends. That something is over waits for what said that it began: told the other way round, it would stay
+ * open for the receiver.
  */
 export async function claimDue(
   pool: pg.Pool,
@@ -145,6 +146,10 @@ export async function claimDue(
     `with due as (
        select n.notification_id from notifications n join notification_channels c using (channel_id)
        where n.delivered_at is null and n.failed_at is null and n.next_attempt_at <= to_timestamp($1 / 1000.0) and c.enabled
+         and (n.kind <> 'resolved' or not exists (
+           select from notifications o
+           where o.channel_id = n.channel_id and o.anomaly_id = n.anomaly_id and o.kind = 'opened'
+             and o.delivered_at is null and o.failed_at is null))
        order by n.next_attempt_at, n.notification_id
        limit $3
        for update of n skip locked
@@ -209,10 +214,18 @@ export async function noteFailed(
   );
 }
 
-/** Nothing is sent to the channel any more until somebody turns it on again. */
-export async function disableChannel(pool: pg.Pool, channelId: number, reason: string): Promise<void> {
+/**
+ * Nothing is sent to the channel any more until somebody turns it on again. Whoever has given it another address meanwhile
+ * has done so.
+ */
+export async function disableChannel(
+  pool: pg.Pool,
+  { channelId, target }: Pick<ClaimedNotification, 'channelId' | 'target'>,
+  reason: string,
+): Promise<void> {
   await pool.query(
-    'update notification_channels set enabled = false, disabled_reason = $2 where channel_id = $1',
-    [channelId, reason],
+    `update notification_channels set enabled = false, disabled_reason = $3
+     where channel_id = $1 and target = $2::jsonb`,
+    [channelId, JSON.stringify(target), reason],
   );
 }

@@ -16,6 +16,9 @@ describe('addresses of private networks', () => {
     'fe80::1',
     '::ffff:10.0.0.1',
     '::ffff:a00:1',
+    '64:ff9b::10.0.0.1',
+    '2002:a00:1::1',
+    '::10.0.0.1',
   ])('%s is one', (address) => {
     expect(isPrivateAddress(address)).toBe(true);
   });

@@ -21,7 +21,10 @@ for (const [network, prefix] of [
   PRIVATE.addSubnet(network, prefix, 'ipv4');
 }
 for (const [network, prefix] of [
-  ['::', 127],
+  // Also what stands for an IPv4 address, of whatever network: translated (NAT64, 6to4) or compatible.
+  ['::', 96],
+  ['64:ff9b::', 96],
+  ['2002::', 16],
   ['64:ff9b:1::', 48],
   ['100::', 64],
   ['2001:db8::', 32],

@@ -1,12 +1,6 @@
+import type { WatchedSources } from '@sluice/analytics-api/watched';
 import type { ClickHouse } from '@sluice/warehouse';
 import { z } from 'zod';
-
-/** Reads rows of ClickHouse. @throws when the question fails, is cut off, or rows do not have their form. */
-export type AskClickHouse = <Row>(question: {
-  sql: string;
-  params: Record<string, unknown>;
-  row: z.ZodType<Row>;
-}) => Promise<Row[]>;
 
 /** Time and memory of one question: it may wait longer than a person would, and must leave room for their questions. */
 const MAX_SECONDS = 60;
@@ -15,8 +9,9 @@ const MAX_ROWS = 1_000_000;
 
 const document = z.object({ data: z.array(z.unknown()), rows: z.int() });
 
-export function createAskClickHouse(clickhouse: ClickHouse, stopping: AbortSignal): AskClickHouse {
-  return async ({ sql, params, row }) => {
+/** Reads rows of ClickHouse; rejects when the question fails, is cut off, or rows do not have their form. */
+export function createAskClickHouse(clickhouse: ClickHouse, stopping: AbortSignal): WatchedSources['ask'] {
+  return async ({ sql, params, row }, { maxRows = MAX_ROWS } = { maxRows: MAX_ROWS }) => {
     const result = await clickhouse.client.query({
       query: sql,
       query_params: params,
@@ -28,7 +23,7 @@ export function createAskClickHouse(clickhouse: ClickHouse, stopping: AbortSigna
         max_execution_time: MAX_SECONDS,
         timeout_overflow_mode: 'throw',
         max_memory_usage: String(MAX_MEMORY_BYTES),
-        max_result_rows: String(MAX_ROWS),
+        max_result_rows: String(maxRows),
         result_overflow_mode: 'throw',
         output_format_json_quote_64bit_integers: 0,
         wait_end_of_query: 1,

@@ -1,5 +1,5 @@
-import type { SeriesOf, Sources, Values } from './ask-values.js';
-import type { WatchBucket } from './watch-clock.js';
+import type { SeriesOf, Values, WatchBucket } from '@sluice/analytics-api/watched';
+import type { Sources } from './ask-values.js';
 
 /**
  * How well events arrived, by the time of their receipt. A bucket in which nothing was received has no lag: null.

@@ -1,6 +1,7 @@
+import type { FoundSeries } from '@sluice/analytics-api/watched';
 import { describe, expect, it } from 'vitest';
 import { planSeries } from './begin-series.js';
-import type { FoundSeries } from './find-series.js';
+
 import type { WatchedSeries } from './watched-series.js';
 
 const watch = {
@@ -8,7 +9,12 @@ const watch = {
   metric: { kind: 'every_event', limit: 50, bots: 'include' },
 } as const;
 const metricOf = (event: string) => ({ kind: 'events', event, type: null, bots: 'include' }) as const;
-const found = (event: string): FoundSeries => ({ series: event, metric: metricOf(event), firstMs: 0 });
+const found = (event: string): FoundSeries => ({
+  series: event,
+  metric: metricOf(event),
+  kind: 'count',
+  begunMs: 0,
+});
 const existing = (event: string, interval: 'quarter_hour' | 'hour' = 'quarter_hour'): WatchedSeries => ({
   seriesId: event.charCodeAt(0),
   watchId: 1,

@@ -1,16 +1,18 @@
+import {
+  firstBucketOf,
+  historyOf,
+  monitorOptionsOf,
+  type FoundSeries,
+  type WatchClock,
+} from '@sluice/analytics-api/watched';
 import type { Logger } from '@sluice/service-kit';
 import type pg from 'pg';
 import type { Sources } from './ask-values.js';
 import { inTransaction } from './in-transaction.js';
-import { findSeries, type FoundSeries } from './find-series.js';
-import { monitorOptionsOf, type CreateSeriesMonitor } from './judge-series.js';
-import { kindOfMetric, type Measured, type Watch, type WatchedSeries } from './watched-series.js';
-import { beginSeries, retireSeries } from './watch-rows.js';
-import type { WatchClock } from './watch-clock.js';
-
-const DAY_MS = 86_400_000;
-/** Names are looked for at least so far back, whatever history is judged. */
-const LEAST_SEARCH_DAYS = 7;
+import { findSeries } from './find-series.js';
+import type { CreateSeriesMonitor } from './judge-series.js';
+import type { Measured, Watch, WatchedSeries } from './watched-series.js';
+import { beginSeries, holdWatch, retireSeries } from './watch-rows.js';
 
 export interface SeriesPlan {
   begin: FoundSeries[];
@@ -32,10 +34,15 @@ export function planSeries(
   room: number,
 ): SeriesPlan {
   const measuredOf = new Map(
-    found.map((one) => [one.series, keyOf({ ...one.metric, interval: watch.interval })]),
+    found.map((one) => [
+      one.series,
+      { kind: one.kind, key: keyOf({ ...one.metric, interval: watch.interval }) },
+    ]),
   );
-  const isCurrent = ({ series, measured }: WatchedSeries): boolean =>
-    measuredOf.get(series) === keyOf(measured);
+  const isCurrent = ({ series, measured, kind }: WatchedSeries): boolean => {
+    const now = measuredOf.get(series);
+    return now?.key === keyOf(measured) && (now.kind ?? kind) === kind;
+  };
   const wanted = found.slice(0, room);
   const current = new Set(existing.filter(isCurrent).map(({ series }) => series));
   const begin = wanted.filter(({ series }) => !current.has(series));
@@ -104,8 +111,8 @@ export async function refreshSeries(
   },
 ): Promise<boolean> {
   const { client, sources, clock, closedMs, room, logger, createMonitor } = options;
-  const searchDays = Math.max(watch.backfillDays, LEAST_SEARCH_DAYS);
-  const found = await findSeries(watch, closedMs - searchDays * DAY_MS, sources);
+  const { searchMs, firstMs } = historyOf(clock, { sinceMs: closedMs, backfillDays: watch.backfillDays });
+  const found = await findSeries(watch, searchMs, sources);
   const plan = planSeries(watch, found, existing, room);
   if (plan.left > 0) {
     logger.warn(
@@ -114,10 +121,9 @@ export async function refreshSeries(
     );
   }
   if (plan.begin.length + plan.retire.length === 0) return false;
-  const historyMs = clock.nextAfter(closedMs - watch.backfillDays * DAY_MS);
   await inTransaction(client, async () => {
-    for (const { series, metric, firstMs } of plan.begin) {
-      const kind = kindOfMetric(metric);
+    await holdWatch(client, watch);
+    for (const { series, metric, kind = 'level', begunMs } of plan.begin) {
       const monitor = createMonitor(monitorOptionsOf(watch, kind));
       await beginSeries(client, watch, {
         series,
@@ -126,8 +132,7 @@ export async function refreshSeries(
         detector: monitor.detector,
         detectorVersion: monitor.detectorVersion,
         state: monitor.save(),
-        // Of the bucket that it began within, only a part is counted.
-        nextMs: Math.min(closedMs, Math.max(historyMs, clock.nextAfter(firstMs))),
+        nextMs: Math.min(closedMs, firstBucketOf(clock, { firstMs, begunMs })),
         watchedSinceMs: closedMs,
       });
     }

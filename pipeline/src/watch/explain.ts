@@ -1,7 +1,7 @@
+import { botConditions, type SeriesMetric, type SeriesOf } from '@sluice/analytics-api/watched';
 import { z } from 'zod';
-import { BOT_CONDITIONS, type SeriesOf, type Sources } from './ask-values.js';
+import type { Sources } from './ask-values.js';
 import type { EvidenceItem } from './fold-incidents.js';
-import type { SeriesMetric } from './watched-series.js';
 
 /** What a change is broken down by. `event` only where all events are counted together. */
 const FIELDS = [
@@ -41,10 +41,9 @@ export function canExplain(metric: SeriesMetric): metric is ExplainedMetric {
  * Empty when nothing stands out, or there is nothing to compare with.
  */
 export async function explain(
-  projectId: number,
   metric: ExplainedMetric,
   range: { fromMs: number; toMs: number; firstMs: number },
-  { ask, database }: Pick<Sources, 'ask' | 'database'>,
+  { ask, statement }: Pick<Sources, 'ask' | 'statement'>,
 ): Promise<EvidenceItem[]> {
   const before = comparedTimes(range);
   if (before.length === 0) return [];
@@ -57,12 +56,13 @@ export async function explain(
   const conditions = [
     'project_id = {project:UInt32}',
     `(${times.map((_, index) => within(index)).join(' or ')})`,
-    ...BOT_CONDITIONS[metric.bots],
+    ...botConditions(metric.bots),
     ...(metric.kind === 'revenue' ? ['revenue is not null', 'currency = {currency:String}'] : []),
     ...(metric.kind === 'events' && metric.event !== null ? ['event = {event:String}'] : []),
     ...(metric.kind === 'events' && metric.type !== null ? ['type = {type:String}'] : []),
   ];
   const rows = await ask({
+    name: 'explain',
     sql: `
       select field, value, sum(now_weight) as observed, sum(before_weight) as before
       from (
@@ -76,8 +76,7 @@ export async function explain(
       order by greatest(observed, before / {times:UInt32}) desc, value
       limit {values:UInt32} by field`,
     params: {
-      project: projectId,
-      db: database,
+      ...statement().params,
       times: before.length,
       values: VALUES,
       event: metric.kind === 'events' ? (metric.event ?? '') : '',

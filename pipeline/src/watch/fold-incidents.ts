@@ -1,8 +1,8 @@
+import type { WatchBucket } from '@sluice/analytics-api/watched';
 import type { Direction, Verdict } from '@sluice/models/anomaly';
 import type { Severity } from '../notify/severity.js';
 import type { JudgedBucket } from './judge-series.js';
 import { severityOf, surpriseOf, worseOf, type Extent } from './severity.js';
-import type { WatchBucket } from './watch-clock.js';
 
 export type AnomalyState = 'open' | 'acknowledged' | 'resolved' | 'suppressed';
 

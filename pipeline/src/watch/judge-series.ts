@@ -1,7 +1,6 @@
+import type { Values, WatchBucket } from '@sluice/analytics-api/watched';
 import type { Judgement, MonitorOptions, SeriesMonitor } from '@sluice/models/anomaly';
-import type { Values } from './ask-values.js';
-import type { Watch, WatchedSeries } from './watched-series.js';
-import type { WatchBucket } from './watch-clock.js';
+import type { WatchedSeries } from './watched-series.js';
 
 /** Makes the monitor of a series: a new one, or one that goes on from what it saved. */
 export type CreateSeriesMonitor = (options: MonitorOptions, saved?: Uint8Array) => SeriesMonitor;
@@ -29,17 +28,6 @@ export interface JudgedSeries {
   detectorVersion: number;
   buckets: JudgedBucket[];
   learned: readonly NewFeedback[];
-}
-
-export function monitorOptionsOf(watch: Watch, kind: WatchedSeries['kind']): MonitorOptions {
-  return {
-    kind,
-    interval: watch.interval,
-    timeZone: watch.timezone,
-    holidays: watch.holidays,
-    falseAlertsPerMonth: watch.falseAlertsPerMonth,
-    directions: watch.directions,
-  };
 }
 
 /** Learns the feedback, then judges the buckets from the series' next one on, in order. */

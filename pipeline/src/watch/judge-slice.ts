@@ -1,14 +1,19 @@
+import {
+  bucketsBetween,
+  findUnknownBuckets,
+  type Values,
+  type WatchBucket,
+  type WatchClock,
+} from '@sluice/analytics-api/watched';
 import type { Logger } from '@sluice/service-kit';
 import type pg from 'pg';
 import { setImmediate as turn } from 'node:timers/promises';
-import { askValues, type Sources, type Values } from './ask-values.js';
+import { askValues, type Sources } from './ask-values.js';
 import { canExplain, explain } from './explain.js';
-import { findUnknownBuckets } from './find-unknown.js';
 import type { Incident } from './fold-incidents.js';
 import { judgeSeries, type CreateSeriesMonitor, type JudgedSeries } from './judge-series.js';
 import { restoreMonitor } from './restore-monitor.js';
 import type { OnWatchStep } from './steps.js';
-import { bucketsBetween, type WatchBucket, type WatchClock } from './watch-clock.js';
 import { noteFailure, readFeedback, readStates } from './watch-rows.js';
 import type { Watch, WatchedSeries } from './watched-series.js';
 import { writeSlice, type SliceEvidence } from './write-slice.js';
@@ -100,7 +105,7 @@ async function askKnown(
   buckets: readonly WatchBucket[],
   sources: Sources,
 ): Promise<Values[]> {
-  const unknown = await findUnknownBuckets(sources.pool, watch.projectId, buckets);
+  const unknown = await findUnknownBuckets(watch.projectId, buckets, sources);
   const values = await askValues(
     watch,
     series.map(({ measured }) => measured),
@@ -170,7 +175,7 @@ async function explainOpened(
       try {
         const firstMs = Math.min(fromMs, (await firstPointAt(client, series.seriesId)) ?? fromMs);
         const range = { fromMs: transition.sinceMs, toMs: endMs, firstMs };
-        evidence.push({ ...about, items: await explain(watch.projectId, measured, range, sources) });
+        evidence.push({ ...about, items: await explain(measured, range, sources) });
       } catch (error) {
         evidence.push({ ...about, items: undefined });
         logger.warn(

@@ -1,7 +1,8 @@
+import { monitorOptionsOf } from '@sluice/analytics-api/watched';
 import type { SeriesMonitor } from '@sluice/models/anomaly';
 import type { Logger } from '@sluice/service-kit';
 import type pg from 'pg';
-import { monitorOptionsOf, type CreateSeriesMonitor } from './judge-series.js';
+import type { CreateSeriesMonitor } from './judge-series.js';
 import type { Watch, WatchedSeries } from './watched-series.js';
 import { inTransaction } from './in-transaction.js';
 import { closeIncidents } from './watch-rows.js';

@@ -1,3 +1,4 @@
+import type { AskSaved } from '@sluice/analytics-api/watched';
 import type { EventLog } from '@sluice/event-log';
 import type { Logger } from '@sluice/service-kit';
 import type { ClickHouse } from '@sluice/warehouse';
@@ -5,7 +6,6 @@ import type pg from 'pg';
 import type { Registry } from 'prom-client';
 import { startNotifier } from '../notify/notifier.js';
 import { createMailer } from '../notify/send-email.js';
-import type { AskSaved } from './ask-values.js';
 import type { WatchConfig } from './settings.js';
 import { createWatchMetrics } from './watch-metrics.js';
 import { startWatcher } from './watcher.js';

@@ -1,3 +1,4 @@
+import { closedUntil, createWatchClock, type WatchClock, type Zone } from '@sluice/analytics-api/watched';
 import type { WatchMetric } from '@sluice/contracts';
 import { BUCKET_MS } from '@sluice/models/anomaly';
 import type pg from 'pg';
@@ -5,8 +6,6 @@ import { LOCKS } from '../land/locks.js';
 import { refreshSeries } from './begin-series.js';
 import { isImporting } from './is-importing.js';
 import { judgeSlice, type SliceResult, type SliceTools } from './judge-slice.js';
-import { closedUntil } from './lateness.js';
-import { createWatchClock, type WatchClock } from './watch-clock.js';
 import { makeDefaultWatches, moveWatchedSince, noteFailure, readSeries, readWatches } from './watch-rows.js';
 import type { Watch, WatchedSeries } from './watched-series.js';
 import type { WatchMetrics } from './watch-metrics.js';
@@ -16,7 +15,7 @@ export interface WatchedProject {
   timezone: string;
 }
 
-/** What a watcher remembers between its looks. Losing it costs a search, and nothing else. */
+/** What a watcher remembers of a project between its looks. Losing it costs a search, and nothing else. */
 export interface WatchMemory {
   /** By watch: when series were last looked for, and of which definition. */
   searches: Map<number, { atMs: number; definition: string; found: boolean }>;
@@ -28,6 +27,8 @@ export interface ProjectTools extends Omit<SliceTools, 'client'> {
   pool: pg.Pool;
   memory: WatchMemory;
   metrics: WatchMetrics;
+  /** Zone of the project. */
+  zone: Zone;
   /** Every event accepted before this instant is queryable. */
   completeThroughMs: number;
   /** Series of one project at most. */
@@ -83,6 +84,7 @@ async function watchLocked(
   const slices: SliceTools = { ...tools, client };
   let hasMore = false;
   let lagMs = 0;
+  forget(tools.memory, watches, series);
   for (const one of series) one.isWaiting = (tools.memory.waits.get(one.seriesId) ?? 0) > tools.now();
   const views = watches.map((watch) => ({ watch, ...viewOf(watch, series, tools) }));
   for (const view of views) {
@@ -125,6 +127,18 @@ async function watchLocked(
   return { isBusy: false, hasMore, series: series.length, lagMs };
 }
 
+/** Watches that were deleted, and series that were retired, are nothing to remember. */
+function forget(memory: WatchMemory, watches: readonly Watch[], series: readonly WatchedSeries[]): void {
+  const watchIds = new Set(watches.map(({ watchId }) => watchId));
+  for (const watchId of memory.searches.keys()) {
+    if (!watchIds.has(watchId)) memory.searches.delete(watchId);
+  }
+  const seriesIds = new Set(series.map(({ seriesId }) => seriesId));
+  for (const seriesId of memory.waits.keys()) {
+    if (!seriesIds.has(seriesId)) memory.waits.delete(seriesId);
+  }
+}
+
 /** Series that failed apart from the others, which they would keep back at where they are themselves. */
 function byFailure(series: readonly WatchedSeries[]): WatchedSeries[][] {
   return [series.filter(({ hasFailed }) => !hasFailed), series.filter(({ hasFailed }) => hasFailed)];
@@ -133,13 +147,13 @@ function byFailure(series: readonly WatchedSeries[]): WatchedSeries[][] {
 function viewOf(
   watch: Watch,
   series: readonly WatchedSeries[],
-  { completeThroughMs }: ProjectTools,
+  { completeThroughMs, now, zone }: ProjectTools,
 ): { own: WatchedSeries[]; clock: WatchClock; untilMs: number } {
-  const clock = createWatchClock(watch.interval, watch.timezone);
+  const clock = createWatchClock(watch.interval, zone);
   return {
     own: series.filter(({ watchId }) => watchId === watch.watchId),
     clock,
-    untilMs: closedUntil(clock, completeThroughMs, watch.latenessMs),
+    untilMs: closedUntil(clock, { completeThroughMs, nowMs: now(), latenessMs: watch.latenessMs }),
   };
 }
 

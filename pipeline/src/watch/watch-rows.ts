@@ -1,9 +1,9 @@
-import { watchMetricSchema } from '@sluice/contracts';
+import { latenessMsOf, type SeriesKind } from '@sluice/analytics-api/watched';
+import { SluiceError, watchMetricSchema } from '@sluice/contracts';
 import type { Direction, WatchInterval } from '@sluice/models/anomaly';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
 import type { Feedback, NewFeedback } from './judge-series.js';
-import { DEFAULT_LATENESS_MS } from './lateness.js';
 import type { Measured, Watch, WatchedSeries } from './watched-series.js';
 
 /** The enabled watches of a project, in the order in which they were made. */
@@ -36,10 +36,24 @@ export async function readWatches(
     directions: row.directions,
     falseAlertsPerMonth: row.false_alerts_per_month,
     holidays: row.holidays,
-    latenessMs:
-      row.lateness_seconds === null ? DEFAULT_LATENESS_MS[row.interval] : row.lateness_seconds * 1_000,
+    latenessMs: latenessMsOf(row),
     backfillDays: row.backfill_days,
   }));
+}
+
+/** A watch was deleted meanwhile, or another watcher has moved on: what was to be written is said already, or by nobody. */
+export class StaleWatcherError extends Error {
+  override name = 'StaleWatcherError';
+}
+
+/**
+ * Keeps a watch from being deleted until the transaction ends. Taken before any of its series, as who deletes it does: the
+ * other way round, both would wait for each other.
+ * @throws StaleWatcherError when it is gone.
+ */
+export async function holdWatch(client: pg.ClientBase, { watchId }: Pick<Watch, 'watchId'>): Promise<void> {
+  const found = await client.query('select from watches where watch_id = $1 for key share', [watchId]);
+  if (found.rowCount === 0) throw new StaleWatcherError('The watch is deleted.');
 }
 
 /** Makes the default watches of a project that never had any. */
@@ -64,7 +78,7 @@ interface SeriesRow {
   series_id: number;
   watch_id: number;
   series: string;
-  kind: 'count' | 'level';
+  kind: SeriesKind;
   measured: Measured;
   detector: string;
   detector_version: number;
@@ -132,7 +146,7 @@ export async function readFeedback(
 
 export interface NewSeries {
   series: string;
-  kind: 'count' | 'level';
+  kind: SeriesKind;
   measured: Measured;
   detector: string;
   detectorVersion: number;
@@ -205,13 +219,19 @@ export async function closeIncidents(
   );
 }
 
-/** Notes why the last look at series failed: they stay where they are. */
+/**
+ * Notes why the last look at series failed: they stay where they are. Everybody who may read sees it, so it says what is
+ * wrong with the question; what is wrong with a store, with addresses and statements, is for the log.
+ */
 export async function noteFailure(
   client: pg.ClientBase,
   seriesIds: readonly number[],
   error: unknown,
 ): Promise<void> {
-  const text = error instanceof Error ? error.message : String(error);
+  const text =
+    error instanceof SluiceError
+      ? error.message
+      : 'It could not be asked or judged; the log of the pipeline says why.';
   await client.query(
     `update watch_series set last_error = $2, failed_since = coalesce(failed_since, now()), updated_at = now()
      where series_id = any($1::bigint[])`,

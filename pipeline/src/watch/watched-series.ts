@@ -1,4 +1,5 @@
-import type { HealthSignal, WatchMetric } from '@sluice/contracts';
+import type { SeriesKind, SeriesMetric } from '@sluice/analytics-api/watched';
+import type { WatchMetric } from '@sluice/contracts';
 import type { Direction, WatchInterval } from '@sluice/models/anomaly';
 
 /** A watch, as it is to be carried out. */
@@ -18,15 +19,6 @@ export interface Watch {
   timezone: string;
 }
 
-type Bots = 'include' | 'exclude' | 'only';
-
-/** What one series measures. */
-export type SeriesMetric =
-  | { kind: 'events'; event: string | null; type: string | null; bots: Bots }
-  | { kind: 'health'; signal: HealthSignal }
-  | { kind: 'revenue'; currency: string; bots: Bots }
-  | { kind: 'saved'; name: string; parameters: Record<string, string | string[]>; series: string | null };
-
 /** What a series measures and how often: when this changes, its past says nothing of its future. */
 export type Measured = SeriesMetric & { interval: WatchInterval };
 
@@ -36,7 +28,7 @@ export interface WatchedSeries {
   watchId: number;
   /** Which one within the watch; empty for the only or total one. */
   series: string;
-  kind: 'count' | 'level';
+  kind: SeriesKind;
   measured: Measured;
   detector: string;
   detectorVersion: number;
@@ -48,11 +40,4 @@ export interface WatchedSeries {
   hasFailed: boolean;
   /** What is closed of it is not final yet: it is not behind. */
   isWaiting?: boolean;
-}
-
-/** Counts are judged by a model of counts, anything else by an ensemble. */
-export function kindOfMetric(metric: SeriesMetric): 'count' | 'level' {
-  if (metric.kind === 'events') return 'count';
-  if (metric.kind === 'health') return metric.signal === 'lag' ? 'level' : 'count';
-  return 'level';
 }

@@ -1,18 +1,19 @@
+import { createStatement, findZone, type AskSaved } from '@sluice/analytics-api/watched';
 import type { EventLog } from '@sluice/event-log';
 import { createSeriesMonitor } from '@sluice/models/anomaly';
 import { MAX_WATCHED_SERIES } from '@sluice/contracts';
 import type { Logger } from '@sluice/service-kit';
 import type { ClickHouse } from '@sluice/warehouse';
 import type pg from 'pg';
-import { createAskClickHouse, type AskClickHouse } from './ask-clickhouse.js';
-import type { AskSaved } from './ask-values.js';
+import { createAskClickHouse } from './ask-clickhouse.js';
+import { createLookUp } from './look-up.js';
 import type { CreateSeriesMonitor } from './judge-series.js';
 import { prunePoints } from './prune-points.js';
 import { readRolledUpState } from './read-completeness.js';
 import type { OnWatchStep } from './steps.js';
 import type { WatchMetrics } from './watch-metrics.js';
 import { watchProject, type WatchedProject, type WatchMemory } from './watch-project.js';
-import { StaleWatcherError } from './write-slice.js';
+import { StaleWatcherError } from './watch-rows.js';
 
 export interface WatcherOptions {
   /** Two of its connections are used. */
@@ -50,9 +51,15 @@ export interface Watcher {
 export function createWatcher(options: WatcherOptions): Watcher {
   const { pool, clickhouse, log, logger, metrics, now = Date.now } = options;
   const stopping = new AbortController();
-  const ask: AskClickHouse = createAskClickHouse(clickhouse, stopping.signal);
-  const memory: WatchMemory = { searches: new Map(), waits: new Map() };
+  const ask = createAskClickHouse(clickhouse, stopping.signal);
+  const memories = new Map<number, WatchMemory>();
   let prunedAtMs = -Infinity;
+
+  function memoryOf(projectId: number): WatchMemory {
+    const known = memories.get(projectId) ?? { searches: new Map(), waits: new Map() };
+    memories.set(projectId, known);
+    return known;
+  }
 
   async function passProject(
     project: WatchedProject,
@@ -63,26 +70,36 @@ export function createWatcher(options: WatcherOptions): Watcher {
         pool,
         logger,
         metrics,
-        memory,
+        memory: memoryOf(project.projectId),
         now,
         createMonitor: options.createMonitor ?? createSeriesMonitor,
         onStep: options.onStep ?? (() => undefined),
         maxSeries: options.maxSeries ?? MAX_WATCHED_SERIES,
-        // The clock may be behind: what lies ahead of it has not ended.
-        completeThroughMs: Math.min(state.completeThroughMs, now()),
+        completeThroughMs: state.completeThroughMs,
+        // A zone that this runtime does not know is read as UTC, as everywhere in the pipeline.
+        zone: findZone(project.timezone) ?? findZone('UTC')!,
         sources: {
+          statement: () =>
+            createStatement({
+              database: clickhouse.database(state.generation),
+              projectId: project.projectId,
+              // Merges are of people, whom no watched number is of.
+              hasMerges: false,
+            }),
           ask,
+          lookUp: createLookUp(pool),
+          saved: options.askSaved ?? NO_SAVED,
           pool,
-          logId: log.id,
-          database: clickhouse.database(state.generation),
-          askSaved: options.askSaved,
           stopping: stopping.signal,
         },
       });
     } catch (error) {
       if (stopping.signal.aborted) return { hasMore: false, series: 0, lagMs: 0 };
       metrics.failures.inc();
-      const what = error instanceof StaleWatcherError ? 'another watcher was faster' : 'watching failed';
+      const what =
+        error instanceof StaleWatcherError
+          ? 'it was deleted, or another watcher was faster'
+          : 'watching failed';
       logger.warn({ err: error, projectId: project.projectId }, `${what}; it is tried again`);
       return { hasMore: false, series: 0, lagMs: 0 };
     }
@@ -115,6 +132,11 @@ export function createWatcher(options: WatcherOptions): Watcher {
     abort: () => stopping.abort(),
   };
 }
+
+const NO_SAVED: AskSaved = {
+  numbers: () => Promise.reject(new Error('Saved queries cannot be asked here.')),
+  kind: () => Promise.resolve(undefined),
+};
 
 const PRUNE_EVERY_MS = 3_600_000;
 /** Rest between two looks. A look at a project in which nothing is due is a handful of small statements. */

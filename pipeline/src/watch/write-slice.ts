@@ -6,12 +6,8 @@ import { inTransaction } from './in-transaction.js';
 import { insertIncident, readOpenIncidents, updateIncident } from './incident-rows.js';
 import type { JudgedSeries } from './judge-series.js';
 import type { OnWatchStep } from './steps.js';
+import { holdWatch, StaleWatcherError } from './watch-rows.js';
 import type { Watch } from './watched-series.js';
-
-/** Another watcher has moved on: what this one judged is already said. */
-export class StaleWatcherError extends Error {
-  override name = 'StaleWatcherError';
-}
 
 export interface SliceEvidence {
   seriesId: number;
@@ -37,6 +33,7 @@ export async function writeSlice(
   options: { evidence: readonly SliceEvidence[]; nowMs: number; onStep: OnWatchStep },
 ): Promise<WrittenSlice> {
   const opened = await inTransaction(client, async () => {
+    await holdWatch(client, watch);
     const snoozes = await advance(client, judged);
     await options.onStep('fenced');
     await insertPoints(client, judged);
