@@ -5,7 +5,7 @@ import { SMTPServer } from 'smtp-server';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { DeliveryTools } from '../src/notify/deliver.js';
 import { notifyDue } from '../src/notify/notifier.js';
-import { claimDue, noteDelivered } from '../src/notify/outbox.js';
+import { claimDue, disableChannel, noteDelivered } from '../src/notify/outbox.js';
 import { MAX_ATTEMPTS } from '../src/notify/outcome.js';
 import { queueDigests } from '../src/notify/queue-digests.js';
 import { createMailer, type Mailer } from '../src/notify/send-email.js';
@@ -69,6 +69,31 @@ describe('notifying', () => {
   const makeHook = (url = receiver.url): Promise<number> =>
     makeChannel({ postgres, projectId }, { name: 'hook', kind: 'webhook', target: { url } });
 
+  /** An anomaly that opened at an instant. */
+  async function makeAnomaly(openedAt: string, severity: string, suppressedBy?: string): Promise<number> {
+    const watchId = await makeWatch(
+      { postgres, projectId },
+      { name: `w-${openedAt}-${severity}-${suppressedBy}`, metric: { kind: 'every_event' } },
+    );
+    const series = await postgres.pool.query<{ series_id: number }>(
+      `insert into watch_series (watch_id, project_id, series, kind, measured, detector, detector_version, state, next_bucket,
+         watched_since)
+       values ($1, $2, 'Signup', 'count', '{}', 'd', 1, '', now(), now()) returning series_id`,
+      [watchId, projectId],
+    );
+    const made = await postgres.pool.query<{ anomaly_id: number }>(
+      `insert into anomalies (project_id, watch_id, series_id, watch, metric, series, interval, bucket, since, observed,
+         expected, lower, upper, score, surprise, direction, severity, detector, detector_version, state, suppressed_by,
+         opened_at, last_seen_at, peak_bucket, peak_observed, peak_expected, peak_surprise, buckets, observed_sum,
+         expected_sum, surprise_sum, change_id)
+       values ($1, $2, $3, 'w', '{}', 'Signup', 'hour', $4, $4, 0, 10, 3, 20, 1, 5, 'down', $5, 'd', 1,
+         case when $6::text is null then 'open' else 'suppressed' end, $6, $4, $4, $4, 0, 10, 5, 1, 0, 10, 5,
+         nextval('anomaly_changes')) returning anomaly_id`,
+      [projectId, watchId, series.rows[0]!.series_id, openedAt, severity, suppressedBy ?? null],
+    );
+    return made.rows[0]!.anomaly_id;
+  }
+
   it('sends again under the same id, later each time, until the receiver takes it', async () => {
     const id = await queueTest(await makeHook());
     receiver.answers.push({ status: 500 }, { status: 503 });
@@ -116,6 +141,39 @@ describe('notifying', () => {
     expect(await stateOf(other)).toMatchObject({ delivered: false });
   });
 
+  it('leaves a channel on that has got another address since its receiver was gone', async () => {
+    await queueTest(await makeHook());
+    const [claimed] = await claimDue(postgres.pool, { nowMs, leaseMs: 30_000, most: 1 });
+    await postgres.pool.query(`update notification_channels set target = '{"url": "http://127.0.0.1:2/"}'`);
+    await disableChannel(postgres.pool, claimed!, 'The receiver answered 410.');
+    const channel = await postgres.pool.query('select enabled, disabled_reason from notification_channels');
+    expect(channel.rows).toEqual([{ enabled: true, disabled_reason: null }]);
+  });
+
+  it('tells that something is over after it has told that it began', async () => {
+    const channelId = await makeHook();
+    const anomalyId = await makeAnomaly('2026-03-10T11:00:00Z', 'warning');
+    const queue = (kind: string): Promise<unknown> =>
+      postgres.pool.query(
+        `insert into notifications (project_id, channel_id, anomaly_id, kind, payload, created_at, next_attempt_at)
+         select project_id, $1, anomaly_id, $2, jsonb_build_object('data', to_jsonb(a)), $3, $3 from anomalies a
+         where anomaly_id = $4`,
+        [channelId, kind, new Date(nowMs), anomalyId],
+      );
+    await queue('opened');
+    receiver.answers.push({ status: 500 });
+    await notify();
+    await queue('resolved');
+    expect(await notify()).toBe(0);
+    nowMs += 5_000;
+    while ((await notify()) > 0);
+    expect(receiver.received.map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual([
+      'anomaly.opened',
+      'anomaly.opened',
+      'anomaly.resolved',
+    ]);
+  });
+
   it('follows no redirect', async () => {
     const id = await queueTest(await makeHook());
     receiver.answers.push({ status: 307, headers: { location: `${receiver.url}/elsewhere` } });
@@ -133,6 +191,16 @@ describe('notifying', () => {
     }
     expect(await stateOf(id)).toMatchObject({ attempts: MAX_ATTEMPTS, failed: true });
     expect(await notify()).toBe(0);
+  });
+
+  it('does not give up because the worker stops in the last attempt', async () => {
+    const id = await queueTest(await makeHook());
+    await postgres.pool.query('update notifications set attempts = $1', [MAX_ATTEMPTS - 1]);
+    await notify({ stopping: AbortSignal.abort() });
+    expect(await stateOf(id)).toMatchObject({ attempts: MAX_ATTEMPTS, failed: false });
+    nowMs += 86_400_000;
+    await notify();
+    expect(await stateOf(id)).toMatchObject({ delivered: true });
   });
 
   it('tries again when the receiver does not answer at all', async () => {
@@ -265,30 +333,6 @@ describe('notifying', () => {
   });
 
   describe('once a day', () => {
-    /** An anomaly that opened at an instant. */
-    async function makeAnomaly(openedAt: string, severity: string, suppressedBy?: string): Promise<void> {
-      const watchId = await makeWatch(
-        { postgres, projectId },
-        { name: `w-${openedAt}-${severity}-${suppressedBy}`, metric: { kind: 'every_event' } },
-      );
-      const series = await postgres.pool.query<{ series_id: number }>(
-        `insert into watch_series (watch_id, project_id, series, kind, measured, detector, detector_version, state, next_bucket,
-           watched_since)
-         values ($1, $2, 'Signup', 'count', '{}', 'd', 1, '', now(), now()) returning series_id`,
-        [watchId, projectId],
-      );
-      await postgres.pool.query(
-        `insert into anomalies (project_id, watch_id, series_id, watch, metric, series, interval, bucket, since, observed,
-           expected, lower, upper, score, surprise, direction, severity, detector, detector_version, state, suppressed_by,
-           opened_at, last_seen_at, peak_bucket, peak_observed, peak_expected, peak_surprise, buckets, observed_sum,
-           expected_sum, surprise_sum, change_id)
-         values ($1, $2, $3, 'w', '{}', 'Signup', 'hour', $4, $4, 0, 10, 3, 20, 1, 5, 'down', $5, 'd', 1,
-           case when $6::text is null then 'open' else 'suppressed' end, $6, $4, $4, $4, 0, 10, 5, 1, 0, 10, 5,
-           nextval('anomaly_changes'))`,
-        [projectId, watchId, series.rows[0]!.series_id, openedAt, severity, suppressedBy ?? null],
-      );
-    }
-
     it('tells on the morning after what opened on a local day, once', async () => {
       await makeChannel(
         { postgres, projectId },

@@ -2,9 +2,11 @@ import { createAskSaved } from '@sluice/analytics-api';
 import { createSeriesMonitor } from '@sluice/models/anomaly';
 import { createLogger } from '@sluice/service-kit';
 import { createHmac } from 'node:crypto';
+import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { askHealth } from '../src/watch/ask-health.js';
 import { notifyDue } from '../src/notify/notifier.js';
+import { createWatchMetrics } from '../src/watch/watch-metrics.js';
 import { ask, count, openStores, type Stores } from './kit.js';
 import {
   createRandom,
@@ -210,6 +212,36 @@ describe('watching a stream with weeks of history', () => {
        from watch_points join watch_series using (series_id) where series = 'Signup'`,
     );
     expect(points).toBe(times.rows[0]!.n);
+  });
+
+  it('can be deleted while a flag of it is being written', async () => {
+    const watchId = await makeEveryEvent();
+    const { pool } = stores.postgres;
+    let deleting: Promise<unknown> | undefined;
+    let isArmed = false;
+    const registry = new Registry();
+    const watcher = handWatcher(stores, {
+      metrics: createWatchMetrics(registry, Date.now),
+      async onStep(step) {
+        if (!isArmed || step !== 'fenced' || deleting !== undefined) return;
+        deleting = pool.query('delete from watches where watch_id = $1', [watchId]);
+        deleting.catch(() => undefined);
+        const waits = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+        while ((await pool.query(waits)).rowCount === 0);
+      },
+    });
+    await watcher.passAt(outage.fromMs);
+    isArmed = true;
+    await watcher.passAt(outage.toMs + LATENESS_MS);
+    expect(deleting).toBeDefined();
+    await deleting;
+    expect(await registry.getSingleMetricAsString('sluice_watch_flags_total')).toMatch(
+      /severity="\w+"} [1-9]/,
+    );
+    expect(await count(stores, 'anomalies')).toBe(0);
+    expect(await registry.getSingleMetricAsString('sluice_watch_failures_total')).toContain(
+      'sluice_watch_failures_total 0',
+    );
   });
 
   it('tells nobody of a flag in a snoozed series, until it outlasts the snooze', async () => {
@@ -553,6 +585,33 @@ describe('watching a stream with weeks of history', () => {
     await expect(
       askSaved.numbers({ ...question, name: 'funnel', interval: 'five_minutes' }, signal),
     ).rejects.toMatchObject({ code: 'invalid_query' });
+  });
+
+  it('judges a saved query by what it counts, and begins anew when it counts something else', async () => {
+    const { postgres, clickhouse, log, projectId } = stores;
+    const save = (version: number, measure: string): Promise<unknown> =>
+      postgres.pool.query(
+        `insert into saved_queries (project_id, name, version, query) values ($1, 'people', $2, $3)`,
+        [projectId, version, JSON.stringify({ kind: 'trends', series: [{ event: 'Visit', measure }] })],
+      );
+    await save(1, 'unique_users');
+    await makeWatch(stores, {
+      name: 'people',
+      metric: { kind: 'saved', name: 'people' },
+      interval: 'hour',
+      backfillDays: 7,
+    });
+    const watcher = handWatcher(stores, { askSaved: createAskSaved({ postgres, clickhouse, log, logger }) });
+    const kinds = async (): Promise<string[]> => {
+      const series = await postgres.pool.query<{ kind: string }>('select kind from watch_series');
+      return series.rows.map(({ kind }) => kind);
+    };
+    await watcher.passAt(outage.fromMs);
+    expect(await kinds()).toEqual(['count']);
+    await save(2, 'count_per_user');
+    await watcher.passAt(outage.fromMs + HOUR_MS);
+    expect(await kinds()).toEqual(['level']);
+    expect(await count(stores, 'watch_points where observed > 0')).toBeGreaterThan(100);
   });
 
   it.each([
