@@ -22,6 +22,7 @@ import { FRESHNESS_HEADERS } from './saved/answer-headers.js';
 import { registerAnomalies } from './routes/anomalies.js';
 import { registerAnnotations } from './routes/annotations.js';
 import { registerAudit } from './routes/audit.js';
+import { registerChurn } from './routes/churn.js';
 import { registerCohorts } from './routes/cohorts.js';
 import { registerDeadLetters } from './routes/dead-letters.js';
 import { registerDiscovery } from './routes/discovery.js';
@@ -147,6 +148,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerAnomalies(scope, context);
     registerNotificationChannels(scope, context);
     registerUsers(scope, context);
+    registerChurn(scope, context);
     registerReceipts(scope, context);
     registerAudit(scope, context);
     registerIntegrity(scope, context);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { userChurnSchema } from './churn.js';
 import { completeThroughSchema } from './query/answer.js';
 
 /** What `GET` and `POST /v1/…` of the analytics API answer. Instants are ISO 8601 in UTC. */
@@ -40,6 +41,7 @@ export const userAnswerSchema = z.object({
   identities: z
     .array(z.object({ previous_id: z.string(), merged_at: instant }))
     .describe('Ids that were merged into this one, oldest merge first; 1,000 at most.'),
+  churn: userChurnSchema,
 });
 export type UserAnswer = z.infer<typeof userAnswerSchema>;
 

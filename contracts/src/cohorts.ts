@@ -13,7 +13,7 @@ export const cohortInputSchema = z.union([
   z.strictObject({
     description,
     filter: filterSchema.describe(
-      'Conditions on people alone: behaviours, cohorts and `user_property`, put together with and, or and not.',
+      'Conditions on people alone: behaviours, cohorts, churn and `user_property`, put together with and, or and not.',
     ),
   }),
   z.strictObject({

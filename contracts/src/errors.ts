@@ -91,6 +91,8 @@ export const ERRORS = {
   annotation_not_found: e(404, false, 'No such annotation.'),
   receipt_not_found: e(404, true, 'No receipt for this message: it is unknown or still on its way.'),
   user_not_found: e(404, false, 'No such user.'),
+  churn_not_scored: e(409, false, 'The people of this project have no churn scores yet.'),
+  churn_run_gone: e(410, false, 'The scores that this page goes on from are gone: begin again.'),
 } as const satisfies Record<string, ErrorDefinition>;
 
 export interface ErrorDefinition {

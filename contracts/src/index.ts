@@ -2,6 +2,7 @@ export * from './anomalies.js';
 export * from './annotations.js';
 export * from './answers.js';
 export * from './body-ranges.js';
+export * from './churn.js';
 export * from './cohorts.js';
 export * from './discovery.js';
 export * from './errors.js';

@@ -15,6 +15,14 @@ export {
   type RebuildResult,
 } from './rebuild/rebuild-rollups.js';
 export { doUpkeep, type UpkeepConfig, type UpkeepOptions } from './upkeep/upkeep.js';
+export { scoreProject, type ScoringOptions, type ScoringOutcome } from './score/score-project.js';
 export { readJob, requestJob, type Job, type JobKind } from './jobs/jobs.js';
-export { createPipeline, type Pipeline, type PipelineConfig, type PipelineOptions } from './pipeline.js';
+export {
+  createPipeline,
+  type ChurnConfig,
+  type Pipeline,
+  type PipelineConfig,
+  type PipelineOptions,
+} from './pipeline.js';
+export { churnConfigOf, churnSettings } from './score/settings.js';
 export { watchConfigOf, watchSettings, type WatchConfig } from './watch/settings.js';

@@ -11,6 +11,7 @@ import {
 import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
 import { z } from 'zod';
 import { createPipeline } from './pipeline.js';
+import { churnConfigOf, churnSettings } from './score/settings.js';
 import { watchConfigOf, watchSettings } from './watch/settings.js';
 
 const settings = z.object({
@@ -28,6 +29,7 @@ const settings = z.object({
     .min(1)
     .optional()
     .describe('Raw events older than this many days are dropped; without it they are kept for good.'),
+  ...churnSettings,
   ...watchSettings,
   GEOIP_PATH: z.string().optional().describe('A MaxMind database (.mmdb); without it there is no geography.'),
 });
@@ -56,6 +58,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
       maxRecords: config.BATCH_MAX_RECORDS,
       lingerMs: config.BATCH_LINGER_MS,
       geographyPath: config.GEOIP_PATH,
+      churn: churnConfigOf(config),
     },
   });
   const app = await createHttpApp({

@@ -62,5 +62,20 @@ export function createPipelineMetrics(registry: Registry, readPartitions: () => 
       buckets: STAGE_BUCKETS,
       registers,
     }),
+    churn: {
+      people: counter('churn_people_scored_total', 'People scored by runs that were published.'),
+      seconds: new Histogram({
+        name: 'sluice_pipeline_churn_run_seconds',
+        help: 'Time of a scoring of one project, training included.',
+        buckets: [1, 5, 15, 60, 300, 900, 3_600],
+        registers,
+      }),
+      publishedAt: new Gauge({
+        name: 'sluice_pipeline_churn_published_timestamp_seconds',
+        help: 'When the scores that are told were published, by project.',
+        labelNames: ['project'],
+        registers,
+      }),
+    },
   };
 }

@@ -25,6 +25,7 @@ import { checkPlan } from './tracking-plan.js';
 import { startUpkeep, type UpkeepConfig } from './upkeep/upkeep.js';
 import { startJobRunner } from './jobs/job-runner.js';
 import { rebuildRollups } from './rebuild/rebuild-rollups.js';
+import { listProjects, startScoringSchedule } from './score/schedule.js';
 import { startWatching } from './watch/start-watching.js';
 import type { AskSaved } from '@sluice/analytics-api/watched';
 import type { WatchConfig } from './watch/settings.js';
@@ -54,10 +55,19 @@ export interface PipelineConfig {
   /** A MaxMind database (`.mmdb`). Without it there is no geography. */
   geographyPath?: string | undefined;
   upkeep?: UpkeepConfig;
+  /** How people are scored for churn. Default: only when it is asked for. */
+  churn?: ChurnConfig;
   /** How series are watched. Default: they are not, and nobody is notified. */
   watch?: WatchConfig | undefined;
   /** Called after every step of every batch; tests end the process there. */
   onStep?: OnStep;
+}
+
+export interface ChurnConfig {
+  /** Local days between two scorings of a project; 0: only when it is asked for. Default 0. */
+  everyDays?: number;
+  /** Local days after which a model is trained anew. Default 7. */
+  retrainDays?: number;
 }
 
 export interface PipelineOptions {
@@ -255,6 +265,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     { pool, clickhouse, log, logger, ...(config.upkeep === undefined ? {} : { config: config.upkeep }) },
     () => landedBatches,
   );
+  const { everyDays = 0, retrainDays = 7 } = config.churn ?? {};
+  const scoring = startScoringSchedule({
+    pool,
+    clickhouse,
+    log,
+    logger,
+    metrics,
+    isScheduled: everyDays > 0,
+    config: { everyDays: Math.max(1, everyDays), retrainDays },
+  });
   const jobs = startJobRunner({
     pool,
     logger,
@@ -267,6 +287,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           onProgress: (progress) => report({ ...progress }),
         })),
       }),
+      churn: async (report, { project_id: projectId }) =>
+        scoring.scoreNow(typeof projectId === 'number' ? [projectId] : await listProjects(pool), report),
     },
   });
   const watching =
@@ -313,6 +335,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       await watching?.stop();
       await consumer.stop();
       await queue.stop();
+      await scoring.stop();
       await jobs.stop();
       await upkeep.stop();
       await keeper.stop();

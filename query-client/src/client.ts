@@ -10,6 +10,13 @@ import type {
   ChannelDetail,
   ChannelInput,
   ChannelList,
+  ChurnDefinitionAnswer,
+  ChurnDefinitionInput,
+  ChurnHorizon,
+  ChurnJob,
+  ChurnModelAnswer,
+  ChurnPage,
+  ChurnRuns,
   CohortDetail,
   CohortInput,
   CohortList,
@@ -61,6 +68,18 @@ export interface EventFilter {
   to?: string | undefined;
 }
 
+export interface ChurnFilter {
+  /** Default 30. */
+  horizon?: ChurnHorizon | undefined;
+  /** Default `churn_probability`. */
+  order?: 'churn_probability' | 'expected_value' | undefined;
+  min_probability?: number | undefined;
+  max_probability?: number | undefined;
+  min_expected_value?: number | undefined;
+  search?: string | undefined;
+  cohort?: string | undefined;
+}
+
 interface PrefixFilter {
   prefix?: string | undefined;
   limit?: number | undefined;
@@ -93,6 +112,7 @@ export function createQueryClient(options: ClientOptions) {
     saved: savedQueries(sender, options),
     cohorts: cohorts(sender),
     users: users(sender),
+    churn: churn(sender),
     annotations: annotations(sender),
     properties: properties(sender),
     anomalies: anomalies(sender, options),
@@ -217,6 +237,36 @@ function users({ json }: Sender) {
           ),
         (page) => page.events,
       ),
+  };
+}
+
+function churn({ json }: Sender) {
+  const page = async (filter: ChurnFilter, rest: Search, call?: CallOptions) =>
+    json<ChurnPage>({ method: 'GET', path: '/v1/churn', search: { ...filter, ...rest } }, call);
+  return {
+    /** Who is most likely to go, or of most value: everyone who meets the conditions, of one scoring. */
+    list: (filter: ChurnFilter = {}, { pageSize = 200, ...call }: CallOptions & { pageSize?: number } = {}) =>
+      itemsOfPages(
+        async (cursor) => page(filter, { limit: pageSize, cursor }, call),
+        ({ people }) => people,
+      ),
+    /** The first people of that list, with how many there are and by which scoring. */
+    first: async (filter: ChurnFilter = {}, { limit = 50, ...call }: CallOptions & { limit?: number } = {}) =>
+      page(filter, { limit }, call),
+    /** How the scores are made, and how good they would have been. */
+    model: async (call?: CallOptions) =>
+      json<ChurnModelAnswer>({ method: 'GET', path: '/v1/churn/model' }, call),
+    runs: async (call?: CallOptions) => json<ChurnRuns>({ method: 'GET', path: '/v1/churn/runs' }, call),
+    definition: async (call?: CallOptions) =>
+      json<ChurnDefinitionAnswer>({ method: 'GET', path: '/v1/churn/definition' }, call),
+    /** Says what counts as being active; needs an admin key. */
+    define: async (body: ChurnDefinitionInput, call?: CallOptions) =>
+      json<ChurnDefinitionAnswer>({ method: 'PUT', path: '/v1/churn/definition', body, changes: true }, call),
+    /** Asks for a scoring now; needs an admin key. */
+    run: async (call?: CallOptions) =>
+      json<ChurnJob>({ method: 'POST', path: '/v1/churn/run', changes: true }, call),
+    job: async (jobId: number, call?: CallOptions) =>
+      json<ChurnJob>({ method: 'GET', path: path`/v1/churn/jobs/${String(jobId)}` }, call),
   };
 }
 

@@ -2,6 +2,7 @@ export type * from './answer-types.js';
 export {
   createQueryClient,
   type AnomalyChoice,
+  type ChurnFilter,
   type EventFilter,
   type QueryClient,
   type SavedOptions,
@@ -17,6 +18,10 @@ export type {
   AnnotationInput,
   BandAnswer,
   ChannelInput,
+  ChurnDefinitionInput,
+  ChurnModelAnswer,
+  ChurnPage,
+  ChurnPerson,
   CohortDetail,
   CohortInput,
   EstimateAnswer,

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApiFixture, type ApiFixture, type Project } from '../../analytics-api/test/api-fixture.js';
+import { publishScores } from '../../analytics-api/test/churn-fixture.js';
 import { createQueryClient, QueryError, type QueryClient } from '../src/index.js';
 
 let api: ApiFixture;
@@ -99,6 +100,28 @@ describe('the client', () => {
     expect((await client.saved.versions('by-cohort')).versions).toHaveLength(1);
     await admin.saved.delete('by-cohort');
     await admin.cohorts.delete('some');
+  });
+
+  it('lists who is likely to go, page after page, and asks for a scoring', async () => {
+    await expect(client.churn.model()).rejects.toMatchObject({ code: 'churn_not_scored', status: 409 });
+    await publishScores(api, project.projectId, [
+      { id: 'ann', churn: 0.9 },
+      { id: 'bob', churn: 0.4 },
+    ]);
+    const seen: [string, number][] = [];
+    for await (const person of client.churn.list({ horizon: 30 }, { pageSize: 1 })) {
+      seen.push([person.user_id, Math.round(person.churn_probability * 10)]);
+    }
+    expect(seen).toEqual([
+      ['ann', 9],
+      ['bob', 4],
+    ]);
+    expect(await client.churn.first({ min_probability: 0.5 })).toMatchObject({ total: 1 });
+    expect((await client.churn.model()).horizons).toHaveLength(3);
+    expect((await client.churn.runs()).runs).toMatchObject([{ state: 'published', people: 2 }]);
+    expect(await admin.churn.define({ bots: 'include' })).toMatchObject({ definition: { bots: 'include' } });
+    const job = await admin.churn.run();
+    expect(await client.churn.job(job.job_id)).toEqual(job);
   });
 
   it('keeps watches and channels, simulates, and knows anomalies', async () => {

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { registerAudit } from './commands/audit.js';
+import { registerChurn } from './commands/churn.js';
 import { registerDeadLetters } from './commands/dead-letters.js';
 import { registerKeys } from './commands/keys.js';
 import { registerMigrate } from './commands/migrate.js';
@@ -47,6 +48,7 @@ registerKeys(program);
 registerAudit(program);
 registerDeadLetters(program);
 registerRebuild(program);
+registerChurn(program);
 
 function parsePort(text: string): number {
   const port = Number(text);

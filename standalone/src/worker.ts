@@ -1,6 +1,6 @@
 import { apiConfigOf, apiSettings, createAnalyticsApi, createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
-import { createPipeline, watchConfigOf, watchSettings } from '@sluice/pipeline';
+import { churnConfigOf, churnSettings, createPipeline, watchConfigOf, watchSettings } from '@sluice/pipeline';
 import {
   createMetricsRegistry,
   integerSetting,
@@ -15,6 +15,7 @@ const settings = z.object({
   ...serviceSettings,
   ...storeSettings,
   ...apiSettings,
+  ...churnSettings,
   ...watchSettings,
   PORT: integerSetting(8002, { min: 1, max: 65_535 }).describe('Port of the analytics API.'),
   GEOIP_PATH: z.string().optional().describe('MaxMind database (.mmdb); without it there is no geography.'),
@@ -51,7 +52,11 @@ await runService('worker', settings, async (config, { log }) => {
       logger: log.child({ part: 'pipeline' }),
       registry,
       askSaved: createAskSaved({ postgres, clickhouse, log: eventLog, logger: log.child({ part: 'watch' }) }),
-      config: { geographyPath: config.GEOIP_PATH, watch: watchConfigOf(config) },
+      config: {
+        geographyPath: config.GEOIP_PATH,
+        watch: watchConfigOf(config),
+        churn: churnConfigOf(config),
+      },
     });
     closers.push(() => pipeline.stop());
     const api = await createAnalyticsApi({

@@ -5,6 +5,7 @@ import {
   type Statistics,
 } from '@sluice/contracts';
 import type { ClickHouseQuestion, PostgresQuestion, Rows } from '../query-port/run-query.js';
+import type { ChurnScores } from '../sql/churn-sql.js';
 import type { CohortDefinition } from '../sql/filter-sql.js';
 import type { PersonlessContext } from '../sql/event-rows.js';
 import { createStatement, type Statement } from '../sql/statement.js';
@@ -23,6 +24,8 @@ export interface DataView {
   completeThroughMs: number | undefined;
   nowMs: number;
   cohorts: ReadonlyMap<string, CohortDefinition>;
+  /** Scores of churn, where the question looks at them; it is not answered where there are none. */
+  churn?: ChurnScores | undefined;
   /** Changes with what is stored of watched series; only of questions that show it. */
   watchState?: string | undefined;
 }
@@ -81,6 +84,10 @@ export function createQueryScope(options: ScopeOptions): QueryScope {
         const found = view.cohorts.get(name);
         if (found !== undefined) return found;
         throw new SluiceError('cohort_not_found', { message: `There is no cohort ${name}.`, field });
+      },
+      churn(field) {
+        if (view.churn !== undefined) return view.churn;
+        throw new SluiceError('churn_not_scored', { field });
       },
     }),
     async ask(question, { maxRows = MAX_NUMBERS * 2 } = {}) {

@@ -7,6 +7,7 @@ import type { ClickHouseQuestion, PostgresQuestion, Rows } from '../query-port/r
 import { askWatchState } from '../questions/watched-series.js';
 import { isoOf } from '../time/range.js';
 import { estimate } from './estimate.js';
+import { findChurnRun, namesChurn } from './find-churn-run.js';
 import { findCohorts, type CohortDraft } from './find-cohorts.js';
 import { createQueryScope, type DataView, type QueryScope } from './query-scope.js';
 import { memoryKey } from './remember-rows.js';
@@ -92,20 +93,28 @@ export async function readDataView(
   context: ApiContext,
 ): Promise<DataView> {
   const { projectId, timezone } = owner.project;
-  const [completeness, watched, cohorts] = await Promise.all([
+  const { runPostgres } = context;
+  const [known, watched, cohorts] = await Promise.all([
     context.readCompleteness(projectId, { signal }),
-    showsBands(query) ? context.runPostgres(askWatchState(projectId), { signal }) : undefined,
-    findCohorts(query, { projectId, runPostgres: context.runPostgres, limits: { signal }, draft }),
+    showsBands(query) ? runPostgres(askWatchState(projectId), { signal }) : undefined,
+    findCohorts(query, { projectId, runPostgres, limits: { signal }, draft }),
   ]);
+  const churn =
+    namesChurn(query) || namesChurn([...cohorts.values()])
+      ? await findChurnRun(projectId, { runPostgres, limits: { signal } })
+      : undefined;
+  // Read anew, because the scores of a run are in the generation that is live after it was told, and not in earlier ones.
+  const completeness = churn === undefined ? known : await context.readCompleteness(projectId, { signal });
   return {
     projectId,
     projectTimezone: timezone,
     database: databaseOf(context, completeness),
-    dataVersion: `${completeness.generation}.${completeness.rolledUp}`,
+    dataVersion: `${completeness.generation}.${completeness.rolledUp}${churn === undefined ? '' : `.c${churn.run_id}`}`,
     hasMerges: completeness.hasMerges,
     completeThroughMs: completeness.completeThroughMs,
     nowMs: context.now(),
     cohorts,
+    ...(churn === undefined ? {} : { churn: { runId: churn.run_id } }),
     watchState: watched?.rows[0]?.state,
   };
 }

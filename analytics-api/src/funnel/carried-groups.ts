@@ -42,7 +42,9 @@ export async function listGroups(query: FunnelQuery, scope: QueryScope): Promise
   const { breakdown } = query;
   if (breakdown === undefined || isCohortBreakdown(breakdown)) return undefined;
   // Joining sessions to events once more would cost more than a list saves.
-  if (breakdown.user_property !== undefined || breakdown.session !== undefined) return undefined;
+  if ('churn' in breakdown || breakdown.user_property !== undefined || breakdown.session !== undefined) {
+    return undefined;
+  }
   const outer = scope.statement();
   const { from, where, context } = funnelEvents(query, outer, { needsPeople: false });
   const { value, keyOf } = fieldGroupSql(breakdown, context);

@@ -1,6 +1,13 @@
 import type { FunnelQuery } from '@sluice/contracts';
 import type { QueryScope } from '../ask/query-scope.js';
-import { cohortKeysSql, fieldGroupSql, isCohortBreakdown, isKey, type KeyOf } from '../sql/group-sql.js';
+import {
+  cohortKeysSql,
+  fieldGroupSql,
+  isCohortBreakdown,
+  isKey,
+  isPeopleBreakdown,
+  type KeyOf,
+} from '../sql/group-sql.js';
 import type { Statement } from '../sql/statement.js';
 import { carryGroups, listGroups, type CarriedGroups, type ListedGroup } from './carried-groups.js';
 import { everyStart } from './every-start.js';
@@ -39,10 +46,10 @@ function findJourneys(
   const { statement } = outer;
   const breakdown = grouped ? query.breakdown : undefined;
   const { from, person, where, context } = funnelEvents(query, outer);
-  // Traits and cohorts are of the person, whatever the event: they are looked up once for each.
+  // Traits, risks and cohorts are of the person, whatever the event: they are looked up once for each.
   const ofPerson = { ...outer, person: 'person' };
   const byEvent =
-    breakdown !== undefined && !isCohortBreakdown(breakdown) && breakdown.user_property === undefined
+    breakdown !== undefined && !isCohortBreakdown(breakdown) && !isPeopleBreakdown(breakdown)
       ? fieldGroupSql(breakdown, context)
       : undefined;
   const layout = layoutOf(query, outer.range, byEvent !== undefined);

@@ -116,7 +116,7 @@ function definitionOf(input: CohortDefinitionInput): CohortDefinition {
   if (isAboutPeople(input.filter)) return { kind: 'live', filter: input.filter };
   throw new SluiceError('invalid_query', {
     message:
-      'A cohort is about people: its conditions are has_done, has_not_done, cohort and user_property, put together with and, or and not.',
+      'A cohort is about people: its conditions are has_done, has_not_done, cohort, churn and user_property, put together with and, or and not.',
     field: '/filter',
   });
 }

@@ -7,6 +7,7 @@ import {
 } from '@sluice/contracts';
 import { z } from 'zod';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { readPersonChurn } from '../churn/person-churn.js';
 import {
   formatFoundCursor,
   formatListCursor,
@@ -91,9 +92,10 @@ export function registerUsers(app: ApiScope, context: ApiContext): void {
         response: { 200: userAnswerSchema, '4xx': problemSchema, '5xx': problemSchema },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = request.owner.project;
       const { id } = request.params;
+      const signal = disconnectSignal(reply);
       const [found, merged] = await Promise.all([
         runPostgres(askProfile(projectId, id)),
         runPostgres(askMergedIds(projectId, id, SHOWN_IDENTITIES)),
@@ -109,6 +111,7 @@ export function registerUsers(app: ApiScope, context: ApiContext): void {
           previous_id,
           merged_at: merged_at.toISOString(),
         })),
+        churn: await readPersonChurn(projectId, profile.user_id, signal, context),
       };
     },
   );

@@ -1,12 +1,14 @@
 import {
   SluiceError,
   type Behaviour,
+  type ChurnCondition,
   type Condition,
   type Filter,
   type Operand,
   type Times,
 } from '@sluice/contracts';
 import type { TimeRange } from '../time/range.js';
+import { churnSource, type ChurnScores } from './churn-sql.js';
 import { columnSql, propertySql, SESSION_SQL, type ValueSql } from './field-sql.js';
 import { withPeople } from './people-sql.js';
 import { timeCondition, type Statement } from './statement.js';
@@ -22,6 +24,8 @@ export interface FilterContext {
   withinOf(within: NonNullable<Behaviour['within']>, range: TimeRange, field: string): TimeRange;
   /** The definition of a saved cohort. @throws SluiceError cohort_not_found */
   cohort(name: string, field: string): CohortDefinition;
+  /** The newest scores of churn. @throws SluiceError churn_not_scored */
+  churn(field: string): ChurnScores;
   nowMs: number;
 }
 
@@ -50,6 +54,7 @@ export function filterSql(filter: Filter, context: FilterContext, field: string)
     return `(${context.person} != 0 and not ${done})`;
   }
   if ('cohort' in filter) return cohortSql(filter.cohort, context, `${field}/cohort`);
+  if ('churn' in filter) return churnSql(filter.churn, context, `${field}/churn`);
   return conditionSql(filter, context, field);
 }
 
@@ -230,12 +235,25 @@ function cohortSql(name: string, context: FilterContext, field: string): string 
   return filterSql(cohort.filter, { ...context, range: { fromMs: 0, toMs: context.nowMs } }, field);
 }
 
+const BOUNDS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
+
+function churnSql(condition: ChurnCondition, context: FilterContext, field: string): string {
+  const { statement, person } = context;
+  const source = churnSource(statement, context.churn(field), condition.horizon);
+  const bounds = Object.entries(BOUNDS).flatMap(([name, operator]) => {
+    const bound = condition[name as keyof typeof BOUNDS];
+    return bound === undefined ? [] : [`probability ${operator} ${statement.bind('Float32', bound)}`];
+  });
+  return `${person} in (select person from (${source}) where ${bounds.join(' and ')})`;
+}
+
 /** Whether a filter is about people alone, as that of a cohort must be: it holds or not, whichever event is looked at. */
 export function isAboutPeople(filter: Filter): boolean {
   if ('and' in filter) return filter.and.every(isAboutPeople);
   if ('or' in filter) return filter.or.every(isAboutPeople);
   if ('not' in filter) return isAboutPeople(filter.not);
-  if ('has_done' in filter || 'has_not_done' in filter || 'cohort' in filter) return true;
+  if ('has_done' in filter || 'has_not_done' in filter || 'cohort' in filter || 'churn' in filter)
+    return true;
   return filter.user_property !== undefined;
 }
 

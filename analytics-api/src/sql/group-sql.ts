@@ -1,4 +1,5 @@
-import type { Breakdown, FieldBreakdown, GroupName } from '@sluice/contracts';
+import type { Breakdown, ChurnHorizon, FieldBreakdown, GroupName } from '@sluice/contracts';
+import { bandSql, churnSource } from './churn-sql.js';
 import { columnSql, propertySql, SESSION_SQL, textSql, type ValueSql } from './field-sql.js';
 import { filterConditions, traitSource, type FilterContext } from './filter-sql.js';
 
@@ -24,6 +25,7 @@ export const isKey: KeyOf = (value) => value;
 /** Groups by a field. Their keys are one letter for their kind, then the value, so that no value can look like another group. */
 export function fieldGroupSql(breakdown: FieldBreakdown, context: FilterContext): GroupSql {
   const { statement, person } = context;
+  if ('churn' in breakdown) return churnGroupSql(breakdown.churn.horizon, context);
   if (breakdown.column !== undefined) {
     const { text } = columnSql(breakdown.column);
     return { value: text, keyOf: (value) => keyOf(textSql(value)), joins: '' };
@@ -49,6 +51,19 @@ export function fieldGroupSql(breakdown: FieldBreakdown, context: FilterContext)
   };
 }
 
+function churnGroupSql(horizon: ChurnHorizon, context: FilterContext): GroupSql {
+  const { statement, person } = context;
+  const joined = statement.alias('grouped');
+  const source = churnSource(statement, context.churn('/breakdown/churn'), horizon);
+  return {
+    value: `ifNull(${joined}.key, '${NONE_KEY}')`,
+    keyOf: isKey,
+    joins: `left any join (
+      select person as of_person, concat('${VALUE_PREFIX}', ${bandSql('probability')}) as key
+      from (${source})) as ${joined} on ${person} = ${joined}.of_person`,
+  };
+}
+
 /** Keys of all cohorts that the person of a row is in, as an array: a row counts in each of them. */
 export function cohortKeysSql(cohorts: readonly string[], context: FilterContext): string {
   const keys = cohorts.map((name, index) => {
@@ -71,6 +86,11 @@ export function keyOf(value: ValueSql): string {
 
 export function isCohortBreakdown(breakdown: Breakdown): breakdown is { cohorts: string[] } {
   return 'cohorts' in breakdown;
+}
+
+/** Whether a person's group is the same whatever event is looked at. */
+export function isPeopleBreakdown(breakdown: Breakdown): boolean {
+  return 'churn' in breakdown || isCohortBreakdown(breakdown) || breakdown.user_property !== undefined;
 }
 
 export function readGroupKey(key: string): GroupName {

@@ -46,6 +46,7 @@ export function isOfNames(filter: Filter): boolean {
   if ('and' in filter) return filter.and.every(isOfNames);
   if ('or' in filter) return filter.or.every(isOfNames);
   if ('not' in filter) return isOfNames(filter.not);
-  if ('has_done' in filter || 'has_not_done' in filter || 'cohort' in filter) return false;
+  if ('has_done' in filter || 'has_not_done' in filter || 'cohort' in filter || 'churn' in filter)
+    return false;
   return isRolledUp(filter);
 }

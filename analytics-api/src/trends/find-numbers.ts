@@ -1,3 +1,4 @@
+import type { FieldBreakdown } from '@sluice/contracts';
 import type { QueryScope } from '../ask/query-scope.js';
 import { groupKeyOf, isCohortBreakdown, OTHER_KEY } from '../sql/group-sql.js';
 import { cutIntoBuckets, isClockInterval, type CalendarBucket } from '../time/buckets.js';
@@ -40,7 +41,7 @@ export async function findNumbers(
   if (known === undefined && buckets.length === 1 && plan.series.measure !== 'trailing_users') {
     return overOneBucket(plan, buckets[0]!, breakdown.limit);
   }
-  if (breakdown.column !== undefined && FEW_VALUES.has(breakdown.column) && isOwnRank(plan)) {
+  if (hasFewValues(breakdown) && isOwnRank(plan)) {
     return allAtOnce(plan, ask, known, breakdown.limit);
   }
   const kept =
@@ -112,6 +113,11 @@ const FEW_VALUES: ReadonlySet<string> = new Set([
   'library',
   'currency',
 ]);
+
+function hasFewValues(breakdown: FieldBreakdown): boolean {
+  if ('churn' in breakdown) return true;
+  return breakdown.column !== undefined && FEW_VALUES.has(breakdown.column);
+}
 
 function isOwnRank({ series }: SeriesPlan): boolean {
   return series.measure !== 'trailing_users' && COUNTING.has(series.measure);

@@ -1,6 +1,6 @@
 import type { Breakdown, TrendsQuery, TrendsSeries, TrendsSeriesAnswer } from '@sluice/contracts';
 import { isRolledUp } from '../sql/field-sql.js';
-import { isCohortBreakdown } from '../sql/group-sql.js';
+import { isCohortBreakdown, isPeopleBreakdown } from '../sql/group-sql.js';
 import { areWholeQuarters, choosePeopleTable, isOfNames } from '../sql/people-table.js';
 import type { CalendarBucket } from '../time/buckets.js';
 
@@ -40,9 +40,10 @@ export function chooseSource(
 }
 
 function isBreakdownOfNames(breakdown: Breakdown | undefined): boolean {
-  return breakdown === undefined || (!isCohortBreakdown(breakdown) && isRolledUp(breakdown));
+  if (breakdown === undefined) return true;
+  return !isCohortBreakdown(breakdown) && !('churn' in breakdown) && isRolledUp(breakdown);
 }
 
 function isBreakdownOfPeople(breakdown: Breakdown | undefined): boolean {
-  return breakdown !== undefined && (isCohortBreakdown(breakdown) || breakdown.user_property !== undefined);
+  return breakdown !== undefined && isPeopleBreakdown(breakdown);
 }

@@ -12,6 +12,7 @@ import {
   fieldGroupSql,
   isCohortBreakdown,
   isKey,
+  isPeopleBreakdown,
   keptKey,
   type GroupSql,
   type KeyOf,
@@ -95,7 +96,7 @@ function fromEvents(
 }
 
 function isOfPeople(breakdown: TrendsQuery['breakdown']): boolean {
-  return breakdown !== undefined && (isCohortBreakdown(breakdown) || breakdown.user_property !== undefined);
+  return breakdown !== undefined && isPeopleBreakdown(breakdown);
 }
 
 function fromCounts(

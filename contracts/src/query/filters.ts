@@ -9,6 +9,7 @@ import {
   type EventType,
   type Field,
 } from './fields.js';
+import { churnConditionSchema, type ChurnCondition, type ChurnConditionInput } from './churn.js';
 import { boundSchema } from './range.js';
 
 const operandSchema = z.union([textSchema, z.number(), z.boolean()]);
@@ -92,7 +93,9 @@ interface BehaviourInput {
   within?: Within | undefined;
 }
 
-/** Conditions, put together with `and`, `or` and `not`; behaviours and cohorts are conditions on the person of the event. */
+/**
+ * Conditions, put together with `and`, `or` and `not`; behaviours, cohorts and churn are conditions on the person of the event.
+ */
 export type Filter =
   | Condition
   | { and: Filter[] }
@@ -100,7 +103,8 @@ export type Filter =
   | { not: Filter }
   | { has_done: Behaviour }
   | { has_not_done: Behaviour }
-  | { cohort: string };
+  | { cohort: string }
+  | { churn: ChurnCondition };
 export type FilterInput =
   | z.input<typeof conditionSchema>
   | { and: FilterInput[] }
@@ -108,7 +112,8 @@ export type FilterInput =
   | { not: FilterInput }
   | { has_done: BehaviourInput }
   | { has_not_done: BehaviourInput }
-  | { cohort: string };
+  | { cohort: string }
+  | { churn: ChurnConditionInput };
 
 export const filterSchema: z.ZodType<Filter, FilterInput> = z
   .lazy(() =>
@@ -120,6 +125,9 @@ export const filterSchema: z.ZodType<Filter, FilterInput> = z
       z.strictObject({ has_done: behaviourSchema }),
       z.strictObject({ has_not_done: behaviourSchema }),
       z.strictObject({ cohort: nameSchema.describe('Name of a saved cohort: its people, as of now.') }),
+      z.strictObject({
+        churn: churnConditionSchema.describe('What the newest scores say of the person, whatever the range.'),
+      }),
     ]),
   )
   .meta({ id: 'Filter' });

@@ -12,6 +12,7 @@ import { trendsAnswerSchema, trendsQuerySchema } from './trends.js';
 
 export * from './answer.js';
 export * from './breakdown.js';
+export * from './churn.js';
 export * from './event-selector.js';
 export * from './fields.js';
 export * from './filters.js';

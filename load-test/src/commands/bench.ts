@@ -12,7 +12,17 @@ interface Flags {
   json?: boolean;
 }
 
-const PARTS = ['gateway', 'landing', 'end-to-end', 'queries', 'sdk-size', 'counts', 'nab', 'churn'] as const;
+const PARTS = [
+  'gateway',
+  'landing',
+  'end-to-end',
+  'queries',
+  'sdk-size',
+  'counts',
+  'nab',
+  'churn',
+  'scoring',
+] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
@@ -25,13 +35,14 @@ const program = new Command('bench')
       '  sdk-size    bytes of the browser SDK and of each autocapture module\n' +
       '  counts      what the monitor of counts finds in simulated series, and its false alerts\n' +
       '  nab         what the detector of levels finds in the Numenta Anomaly Benchmark, by its rules\n' +
-      '  churn       models of churn: on the purchases of CDNOW, and on a million simulated people',
+      '  churn       models of churn: on the purchases of CDNOW, and on a million simulated people\n' +
+      '  scoring     scoring a million people from the rollups: time and memory',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
   .option('--events <n>', 'queries: events to ask about (default: 10 million)', positiveInteger)
   .option(
     '--users <n>',
-    'queries: people who did them (default: 500,000); churn: people simulated (default: 1 million)',
+    'queries: people who did them (default: 500,000); churn, scoring: people simulated (default: 1 million)',
     positiveInteger,
   )
   .option(
@@ -86,6 +97,14 @@ async function measure(
         onProgress: (text) => context.progress(text),
       });
       return { ok: result.disagreeing === 0, result };
+    }
+    case 'scoring': {
+      const { benchScoring } = await import('../bench/scoring.js');
+      const result = await benchScoring({
+        people: flags.users,
+        onProgress: (text) => context.progress(text),
+      });
+      return { ok: result.runs.length === 2, result };
     }
     case 'churn': {
       if (flags.data === undefined) throw new Error('churn needs --data, the directory of the CDNOW files.');

@@ -161,6 +161,12 @@ function* everyTry(attacker: Project): Generator<[string, Iterable<Try>]> {
       { description: 'an attempt', user_ids: ['own-user'] },
     ]),
   ];
+  yield [
+    'what churn means',
+    bodyTries('PUT', '/v1/churn/definition', attacker.adminKey, [
+      { activity: { kind: 'event', events: ['view'] }, currency: 'EUR', bots: 'exclude' },
+    ]),
+  ];
   const { watch, channel, simulate, snooze, feedback } = SAMPLE_BODIES;
   yield ['watches', bodyTries('PUT', '/v1/watches/attempt', attacker.adminKey, watch.samples)];
   yield [
@@ -201,6 +207,13 @@ const ADDRESSES: readonly [method: string, address: string, kind: 'read' | 'admi
   ['GET', '/v1/events?session_id=*', 'read'],
   ['GET', '/v1/events?cursor=*', 'read'],
   ['GET', '/v1/events?from=*', 'read'],
+  ['GET', '/v1/churn?search=*', 'read'],
+  ['GET', '/v1/churn?cohort=*', 'read'],
+  ['GET', '/v1/churn?cursor=*', 'read'],
+  ['GET', '/v1/churn?horizon=*', 'read'],
+  ['GET', '/v1/churn?order=*', 'read'],
+  ['GET', '/v1/churn?min_probability=*', 'read'],
+  ['GET', '/v1/churn/jobs/*', 'read'],
   ['GET', '/v1/receipts/*', 'read'],
   ['GET', '/v1/saved/*', 'read'],
   ['GET', '/v1/saved/*.json', 'read'],
@@ -382,6 +395,7 @@ async function makeProject(
     query: { kind: 'trends', series: [{ event: { $param: 'event' } }], from: '2024-05-01', to: '2024-05-07' },
     parameters: { event: { type: 'string', default: has.event, description: has.secret } },
   });
+  await publishEmptyRun(postgres, projectId);
   await put(`/v1/watches/${has.names.watch}`, {
     metric: { kind: 'events', event: has.secret },
     // Nothing of it shall change by itself.
@@ -395,6 +409,21 @@ async function makeProject(
   await addAnomaly(postgres, projectId, has);
   await put('/v1/annotations', { at: '2024-05-01T00:00:00Z', text: has.secret }, 'POST');
   return { readKey, adminKey };
+}
+
+/** Scores of nobody: so that questions about churn are asked, and not refused because there is no scoring yet. */
+async function publishEmptyRun({ pool }: Postgres, projectId: number): Promise<void> {
+  await pool.query(
+    `with model as (
+       insert into churn_models (project_id, definition, timezone, known_through, model)
+       values ($1, '{}', 'UTC', '2024-05-04', '{}') returning model_id
+     ), run as (
+       insert into churn_runs (project_id, model_id, known_through, generation, state, slices, slices_done, people, published_at)
+       select $1, model_id, '2024-05-04', 1, 'published', 1, 1, 0, now() from model returning run_id
+     )
+     insert into churn_current (project_id, run_id) select $1, run_id from run`,
+    [projectId],
+  );
 }
 
 /** An anomaly of the watch, as the watcher would have found it. */

@@ -65,11 +65,17 @@ const BEHAVIOURS: FilterInput[] = [
     ],
   },
 ];
+/** Apart from the others: a question about churn is refused as a whole where a project has no scores. */
+const CHURN: FilterInput[] = [
+  { churn: { horizon: 30, gt: 0, lt: 1 } },
+  { not: { churn: { horizon: 7, gte: 0.1, lte: 0.9 } } },
+];
 const SELECTOR = { event: 'view', type: 'track' as const, filters: [...FILTERS, ...BEHAVIOURS] };
 
 /** For each kind of question requests that have every field of it. */
 export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }>[] } = {
   trends: [
+    { kind: 'trends', filters: CHURN, breakdown: { churn: { horizon: 90 }, limit: 5 }, ...RANGE },
     {
       kind: 'trends',
       series: [
@@ -95,6 +101,13 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     { kind: 'trends', breakdown: { session: 'channel' }, ...RANGE },
   ],
   funnel: [
+    {
+      kind: 'funnel',
+      steps: [{ event: 'view' }],
+      filters: CHURN,
+      breakdown: { churn: { horizon: 7 } },
+      ...RANGE,
+    },
     {
       kind: 'funnel',
       steps: [
@@ -123,6 +136,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     },
   ],
   retention: [
+    { kind: 'retention', filters: CHURN, period: 'day', ...RANGE },
     {
       kind: 'retention',
       start: SELECTOR,
@@ -141,6 +155,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     },
   ],
   lifecycle: [
+    { kind: 'lifecycle', filters: CHURN, interval: 'day', ...RANGE },
     {
       kind: 'lifecycle',
       ...SELECTOR,
@@ -152,6 +167,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     },
   ],
   stickiness: [
+    { kind: 'stickiness', filters: CHURN, interval: 'day', ...RANGE },
     {
       kind: 'stickiness',
       ...SELECTOR,
@@ -164,6 +180,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     },
   ],
   paths: [
+    { kind: 'paths', filters: CHURN, step: 'page_path', ...RANGE },
     {
       kind: 'paths',
       step: 'page_or_event',
@@ -181,6 +198,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     },
   ],
   sessions: [
+    { kind: 'sessions', filters: CHURN, breakdown: { session: 'channel' }, ...RANGE },
     {
       kind: 'sessions',
       interval: 'day',
@@ -194,6 +212,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     },
   ],
   revenue: [
+    { kind: 'revenue', filters: CHURN, ...RANGE },
     {
       kind: 'revenue',
       interval: 'day',
@@ -207,6 +226,7 @@ export const SAMPLE_QUERIES: { [K in QueryKind]: Extract<QueryInput, { kind: K }
     },
   ],
   live: [
+    { kind: 'live', filters: CHURN },
     {
       kind: 'live',
       minutes: 5,

@@ -34,6 +34,9 @@ const AMOUNTS: ReadonlyMap<string, readonly string[]> = new Map([
   ['Order Completed', ['revenue', 'total', 'amount']],
 ]);
 
+/** Names of the events that may bring something in. */
+export const REVENUE_EVENTS: readonly string[] = [...AMOUNTS.keys()];
+
 function amountOf(value: unknown): string | undefined {
   const text = typeof value === 'string' ? value.trim() : value;
   if (text === '' || (typeof text !== 'number' && typeof text !== 'string')) return undefined;

@@ -5,11 +5,16 @@ import type { JobKind } from './jobs.js';
 
 export type ReportProgress = (progress: Record<string, unknown>) => void;
 
+export type JobWork = (
+  report: ReportProgress,
+  args: Record<string, unknown>,
+) => Promise<Record<string, unknown>>;
+
 export interface JobRunnerOptions {
   pool: pg.Pool;
   logger: Logger;
   /** How each kind of job is done; resolves with its result. Must be safe to repeat after a crash. */
-  work: Record<JobKind, (report: ReportProgress) => Promise<Record<string, unknown>>>;
+  work: Record<JobKind, JobWork>;
   /** Time between two looks for work, milliseconds. Default 1,000. */
   pollMs?: number;
 }
@@ -17,6 +22,11 @@ export interface JobRunnerOptions {
 export interface JobRunner {
   /** Takes no further job and waits for the running one. */
   stop(): Promise<void>;
+}
+
+/** Work was let go of because the pipeline stops: the job stays open, and is taken up again. */
+export class JobInterruptedError extends Error {
+  override name = 'JobInterruptedError';
 }
 
 /** Progress is written at most this often. */
@@ -66,17 +76,23 @@ async function doNextJob({ pool, logger, work }: JobRunnerOptions): Promise<bool
   const client = await pool.connect();
   let holdsLock = false;
   try {
-    const open = await client.query<{ job_id: number; kind: JobKind }>(
-      `select job_id, kind from jobs where state in ('queued', 'running') order by job_id`,
+    const open = await client.query<{ job_id: number; kind: JobKind; arguments: Record<string, unknown> }>(
+      `select job_id, kind, arguments from jobs where state in ('queued', 'running') order by job_id`,
     );
-    for (const { job_id: jobId, kind } of open.rows) {
+    for (const { job_id: jobId, kind, arguments: args } of open.rows) {
       const lock = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, $2) as locked', [
         LOCKS.JOB,
         jobId,
       ]);
       if (lock.rows[0]?.locked !== true) continue;
       holdsLock = true;
-      await doJob(pool, logger, jobId, () => client.query('select 1'), work[kind]);
+      await doJob(
+        pool,
+        logger,
+        jobId,
+        () => client.query('select 1'),
+        (report) => work[kind](report, args),
+      );
       return true;
     }
     return false;
@@ -119,6 +135,7 @@ async function doJob(
     logger.info({ jobId, result }, 'a job is done');
   } catch (error) {
     await reporting;
+    if (error instanceof JobInterruptedError) return;
     logger.error({ err: error, jobId }, 'a job failed');
     await pool.query(`update jobs set state = 'failed', finished_at = now(), error = $2 where job_id = $1`, [
       jobId,

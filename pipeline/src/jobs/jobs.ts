@@ -10,13 +10,18 @@ export interface Job {
   error: string | null;
 }
 
-export type JobKind = 'rebuild';
+/** `rebuild`: of the rollups. `churn`: scores people now; with `project_id`, of that project alone. */
+export type JobKind = 'rebuild' | 'churn';
 
 /** Asks for a job; resolves with its id. */
-export async function requestJob(pool: pg.Pool, kind: JobKind): Promise<number> {
+export async function requestJob(
+  pool: pg.Pool,
+  kind: JobKind,
+  args: Record<string, unknown> = {},
+): Promise<number> {
   const result = await pool.query<{ job_id: number }>(
-    'insert into jobs (kind) values ($1) returning job_id',
-    [kind],
+    'insert into jobs (kind, arguments) values ($1, $2) returning job_id',
+    [kind, args],
   );
   return result.rows[0]!.job_id;
 }

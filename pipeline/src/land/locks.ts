@@ -13,6 +13,7 @@ import { ROLLUPS_LOCK } from '@sluice/warehouse';
  * - WATCH, by project: one watcher judges its series.
  * - ANOMALY_CHANGES, by project: held to the end of a transaction that numbers changes of anomalies, so that a change with a
  *   smaller number is never seen after one with a larger.
+ * - CHURN, by project: one scoring at a time.
  */
 export const LOCKS = {
   PROFILES: 0x51_c0_01,
@@ -22,4 +23,5 @@ export const LOCKS = {
   JOB: 0x51_c0_05,
   WATCH: 0x51_c0_06,
   ANOMALY_CHANGES: 0x51_c0_07,
+  CHURN: 0x51_c0_08,
 } as const;

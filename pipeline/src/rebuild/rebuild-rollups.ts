@@ -12,6 +12,7 @@ import { LOCKS } from '../land/locks.js';
 import { RAW_ROW_COLUMNS, rawRowFrom, type RawRow, type RawRowResult } from '../land/raw-row.js';
 import { encodeEvents } from '../roll-up/event-block.js';
 import { insertEvents, insertIdentities } from '../roll-up/insert-batch.js';
+import { takeOverScores } from '../score/take-over-scores.js';
 
 export interface RebuildOptions {
   postgres: Postgres;
@@ -59,7 +60,8 @@ const FEW_BATCHES = 20;
  * 1. One snapshot fills the new generation with the rows of every batch that is done in it.
  * 2. Batches done since are copied, until few are missing.
  * 3. Under the exclusive lock, when no batch is being rolled up, the last ones are copied and the pointer moves. Batches
- *    still pending are none of ours: the flushers roll them up into the generation that is live when they come to it.
+ *    still pending are none of ours: the flushers roll them up into the generation that is live when they come to it. Scores
+ *    of people are taken over as they are.
  *
  * Every batch is so in each generation exactly once. A rebuild that ends early leaves a database that nothing reads; the
  * next one drops it. Raw rows that have expired are not in the new generation.
@@ -78,7 +80,7 @@ export async function rebuildRollups(options: RebuildOptions): Promise<RebuildRe
     if (before === undefined) throw new Error('No generation of the rollups is live: run the migrations.');
     const generation = await startGeneration(client, clickhouse);
     logger.info({ generation, before }, 'rebuilding the rollups');
-    const rows = await fillAndSwap(options, client, generation);
+    const rows = await fillAndSwap(options, client, { before, generation });
     logger.info({ generation, rows }, 'the rebuilt rollups are live');
     return { generation, retired: before, rows };
   } finally {
@@ -105,7 +107,7 @@ async function startGeneration(client: pg.PoolClient, clickhouse: ClickHouse): P
 async function fillAndSwap(
   options: RebuildOptions,
   client: pg.PoolClient,
-  generation: number,
+  { before, generation }: { before: number; generation: number },
 ): Promise<number> {
   const { clickhouse, postgres, onProgress = () => undefined } = options;
   const fill = createFill(options, generation, (rows, stage) => onProgress({ stage, rows }));
@@ -125,6 +127,7 @@ async function fillAndSwap(
   await client.query('select pg_advisory_xact_lock($1, 0)', [LOCKS.ROLLUPS]);
   for (const batchId of await listMissing(client, coverage)) await fill.oneBatch(client, batchId, coverage);
   await insertIdentities(clickhouse, generation, await readAllIdentities(postgres.pool));
+  await takeOverScores(client, clickhouse, { from: before, to: generation });
   await client.query(`update rollup_generations set state = 'retired' where state = 'live'`);
   await client.query(`update rollup_generations set state = 'live', live_at = now() where generation = $1`, [
     generation,

@@ -56,10 +56,11 @@ export async function tryProperties(clickhouse: ClickHouse, rows: readonly RawRo
   });
 }
 
-async function insertRows(
+/** Inserts rows, synchronously, with the settings in the statement itself. */
+export async function insertRows(
   clickhouse: ClickHouse,
   target: string,
-  format: 'Native' | 'TabSeparated',
+  format: 'Native' | 'RowBinary' | 'TabSeparated',
   body: string | readonly Buffer[],
   settings: ClickHouse['insertSettings'],
 ): Promise<void> {

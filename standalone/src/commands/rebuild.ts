@@ -1,8 +1,9 @@
-import { readJob, rebuildRollups, requestJob } from '@sluice/pipeline';
+import { rebuildRollups, requestJob } from '@sluice/pipeline';
 import { createLogger } from '@sluice/service-kit';
 import { migrateClickHouse, migratePostgres, openClickHouse, type Postgres } from '@sluice/warehouse';
 import type { Command } from 'commander';
 import { embeddedDir } from '../store-urls.js';
+import { followJob } from './follow-job.js';
 import { printJson, runningInstance, urlsOf, withPostgres } from './stores.js';
 
 /** `sluice rebuild`: makes the rollups anew from the raw events and swaps them in while events keep coming. */
@@ -22,7 +23,7 @@ export function registerRebuild(program: Command): void {
           return;
         }
         const jobId = await requestJob(postgres.pool, 'rebuild');
-        if (flags.wait) await followJob(postgres, jobId);
+        if (flags.wait) await followJob(postgres, jobId, { name: 'The rebuild', tellProgress });
         else printJson({ jobId, state: 'queued' });
       });
     });
@@ -43,22 +44,6 @@ async function rebuildHere(postgres: Postgres, clickhouseUrl: string): Promise<v
     printJson(result);
   } finally {
     await clickhouse.close();
-  }
-}
-
-async function followJob(postgres: Postgres, jobId: number): Promise<void> {
-  for (;;) {
-    const job = await readJob(postgres.pool, jobId);
-    if (job === undefined) throw new Error(`Job ${jobId} is gone.`);
-    if (job.state === 'failed') throw new Error(`The rebuild failed: ${job.error ?? 'no reason was noted'}`);
-    if (job.state === 'done') {
-      process.stderr.write('\n');
-      printJson(job.progress);
-      return;
-    }
-    if (job.state === 'queued') process.stderr.write('\rWaiting for a pipeline to take the job …');
-    else tellProgress(job.progress);
-    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
