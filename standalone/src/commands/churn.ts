@@ -29,8 +29,15 @@ export function registerChurn(program: Command): void {
         }
         const args = flags.project === undefined ? {} : { project_id: projects[0]! };
         const jobId = await requestJob(postgres.pool, 'churn', args);
-        if (flags.wait) await followJob(postgres, jobId, { name: 'The scoring', tellProgress });
-        else printJson({ jobId, state: 'queued' });
+        if (!flags.wait) {
+          printJson({ jobId, state: 'queued' });
+          return;
+        }
+        const { projects: outcomes } = await followJob(postgres, jobId, {
+          name: 'The scoring',
+          tellProgress,
+        });
+        tellUnscored(outcomes as Record<string, unknown>[]);
       });
     });
 }
@@ -70,12 +77,22 @@ async function scoreHere(postgres: Postgres, urls: StoreUrls, projects: readonly
       }
       process.stderr.write('\n');
       printJson({ projects: outcomes });
+      tellUnscored(outcomes);
     } finally {
       await log.close();
     }
   } finally {
     await clickhouse.close();
   }
+}
+
+/** Says in words why projects have no new scores. Where none has, the command has failed. */
+function tellUnscored(outcomes: readonly Record<string, unknown>[]): void {
+  const unscored = outcomes.filter(({ kind }) => kind !== 'published');
+  for (const { project_id: projectId, kind, detail } of unscored) {
+    process.stderr.write(`Project ${String(projectId)} was not scored. ${String(detail ?? kind)}\n`);
+  }
+  if (unscored.length > 0 && unscored.length === outcomes.length) process.exitCode = 1;
 }
 
 function tellProgress(progress: Record<string, unknown>): void {
