@@ -135,7 +135,7 @@ async function scoreLocked(
       pool,
       projectId,
       'incomplete',
-      'It is not known yet up to when events are complete: a pipeline has to be running.',
+      'It is not known yet up to when events are complete. It is, soon after a pipeline has started.',
     );
   }
   const { generation, completeThroughMs } = rolledUp;

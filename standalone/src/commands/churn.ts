@@ -99,5 +99,6 @@ function tellProgress(progress: Record<string, unknown>): void {
   const number = (name: string): string => (typeof progress[name] === 'number' ? `${progress[name]}` : '');
   const stage = typeof progress['stage'] === 'string' ? progress['stage'] : 'starting';
   const slices = number('slices') === '' ? '' : `, slice ${number('slices_done')} of ${number('slices')}`;
-  process.stderr.write(`\rProject ${number('project_id')}: ${stage}${slices} \u001b[K`);
+  const project = number('project_id') === '' ? '' : `Project ${number('project_id')}: `;
+  process.stderr.write(`\r${project}${stage}${slices} \u001b[K`);
 }
