@@ -108,6 +108,29 @@ describe('without scores', () => {
   });
 });
 
+it('a failure is told without what only those who run the pipeline may see', async () => {
+  await api.pool.query(
+    `insert into churn_attempts (project_id, attempted_at, outcome, detail, failures)
+     values ($1, now(), 'failed', 'select secret from host-7', 1)`,
+    [project.projectId],
+  );
+  const job = await api.pool.query<{ job_id: number }>(
+    `insert into jobs (kind, arguments, state, error)
+     values ('churn', jsonb_build_object('project_id', $1::int), 'failed', 'select secret from host-7') returning job_id`,
+    [project.projectId],
+  );
+  for (const path of [
+    '/v1/churn',
+    '/v1/churn/runs',
+    '/v1/users/u1',
+    `/v1/churn/jobs/${job.rows[0]!.job_id}`,
+  ]) {
+    const { body } = await api.get(project.key, path);
+    expect(body, path).not.toContain('secret');
+    expect(body, path).toMatch(/scoring failed.*log of the pipeline/);
+  }
+});
+
 describe('the list', () => {
   beforeEach(async () => {
     await publishScores(api, project.projectId, SCORES);
@@ -175,6 +198,19 @@ describe('the list', () => {
     expect((await api.get(project.key, '/v1/churn?cohort=none')).json<Problem>()).toMatchObject({
       code: 'cohort_not_found',
     });
+  });
+
+  it('is not gone on with in another order, or for another horizon', async () => {
+    const { next_cursor: cursor } = await list('?limit=5');
+    expect((await list(`?limit=5&cursor=${cursor!}`)).people.length).toBe(5);
+    for (const change of ['horizon=7', 'order=expected_value']) {
+      const refused = await api.get(project.key, `/v1/churn?limit=5&${change}&cursor=${cursor!}`);
+      expect(refused.json<Problem>()).toMatchObject({
+        status: 400,
+        code: 'invalid_request',
+        field: '/cursor',
+      });
+    }
   });
 
   it('goes on in its own run when another is published, and says so when that is gone', async () => {

@@ -1,7 +1,11 @@
-import { createLogger } from '@sluice/service-kit';
+import { createLogger, ensureProject } from '@sluice/service-kit';
 import { measure } from '@sluice/models/churn';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { rebuildRollups, requestJob, scoreProject, type ScoringOptions } from '../src/index.js';
+import { LOCKS } from '../src/land/locks.js';
+import { createPipelineMetrics } from '../src/metrics.js';
+import { startScoringSchedule } from '../src/score/schedule.js';
 import {
   completeThrough,
   DAY_MS,
@@ -184,6 +188,67 @@ describe('scoring people', () => {
       last_active: new Date(Math.max(...both) * DAY_MS).toISOString().slice(0, 10),
       age_days: LAST - Math.min(...both),
     });
+  });
+
+  it('has everyone of a run by the merges that were known when it began', async () => {
+    const { clickhouse, projectId } = stores;
+    // The ids fall into slices of their own; the one that others are merged into has done nothing itself.
+    const merged = knownBy(people, LAST).slice(2, 40);
+    const before = (await readTold(stores)).map(({ id }) => id);
+    const options = optionsOf(stores, {
+      config: { everyDays: 1, retrainDays: 7, peoplePerSlice: 300 },
+      async onStep(step) {
+        if (step !== 'slice-noted') return;
+        await clickhouse.client.insert({
+          table: `${clickhouse.database(1)}.identities`,
+          format: 'JSONEachRow',
+          values: merged.map(({ id }) => ({
+            project_id: projectId,
+            previous_id: id,
+            user_id: `account of ${id}`,
+            version: String(Date.now() * 1_000 + 3_600_000_000),
+          })),
+        });
+      },
+    });
+    await scoreProject(projectId, options, { force: true });
+    expect((await readTold(stores)).map(({ id }) => id)).toEqual(before);
+    await clickhouse.client.command({
+      query: `alter table ${clickhouse.database(1)}.identities delete where startsWith(user_id, 'account of')
+              settings mutations_sync = 2`,
+    });
+  });
+
+  it('when asked for, waits for a scoring that runs, and one project that fails holds up no other', async () => {
+    const { pool } = stores.postgres;
+    const broken = await ensureProject(pool, 'broken');
+    await pool.query('insert into churn_definitions (project_id, definition) values ($1, $2)', [
+      broken,
+      { activity: { kind: 'no such thing' } },
+    ]);
+    const other = await pool.connect();
+    await other.query('select pg_advisory_lock($1, $2)', [LOCKS.CHURN, stores.projectId]);
+    const schedule = startScoringSchedule({
+      ...optionsOf(stores),
+      metrics: createPipelineMetrics(new Registry(), () => []),
+      isScheduled: false,
+    });
+    const stages: unknown[] = [];
+    try {
+      const scoring = schedule.scoreNow([broken, stores.projectId], ({ stage }) => {
+        stages.push(stage);
+        if (stage === 'waiting') void other.query('select pg_advisory_unlock_all()');
+      });
+      await expect(scoring).rejects.toThrow(`Project ${broken}:`);
+    } finally {
+      other.release(true);
+      await schedule.stop();
+    }
+    expect(stages).toContain('waiting');
+    expect(stages.at(-1)).toBe('published');
+    const attempt = await pool.query('select outcome from churn_attempts where project_id = $1', [broken]);
+    expect(attempt.rows).toEqual([{ outcome: 'failed' }]);
+    await pool.query('delete from churn_definitions');
   });
 
   it('keeps the scores when the rollups are rebuilt', async () => {

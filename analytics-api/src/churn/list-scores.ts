@@ -40,7 +40,7 @@ export async function listScores(
   context: ApiContext,
 ): Promise<ChurnPage> {
   const { projectId } = options.owner.project;
-  const after = request.cursor === undefined ? undefined : parseScoreCursor(request.cursor);
+  const after = request.cursor === undefined ? undefined : parseScoreCursor(request.cursor, request);
   const run = await findRun(projectId, after, options, context);
   const list: ScoreList = {
     scores: { runId: run.run_id },
@@ -57,6 +57,7 @@ export async function listScores(
       const [counted] = await scope.ask(askScoreCount(list, scope.statement()));
       const page = { order: request.order, after, limit: request.limit + 1 };
       const rows = await scope.ask(askScorePage(list, page, scope.statement()));
+      await checkKept(projectId, run.run_id, options, context);
       const shown = rows.slice(0, request.limit);
       const last = rows.length > request.limit ? shown.at(-1) : undefined;
       const { complete_through, statistics } = scope.frame({ definition: '' });
@@ -76,7 +77,13 @@ export async function listScores(
         next_cursor:
           last === undefined
             ? null
-            : formatScoreCursor({ runId: run.run_id, rank: last.rank, person: last.person }),
+            : formatScoreCursor({
+                runId: run.run_id,
+                horizon: request.horizon,
+                order: request.order,
+                rank: last.rank,
+                person: last.person,
+              }),
         complete_through,
         statistics,
       };
@@ -97,6 +104,17 @@ async function findRun(
   const { rows } = await runPostgres(askKeptRun(projectId, after.runId), { signal });
   if (rows[0] === undefined) throw new SluiceError('churn_run_gone', { field: '/cursor' });
   return rows[0];
+}
+
+/** Scores of a run that is let go of may have been dropped while they were read: no page, or a part of one, is of it. */
+async function checkKept(
+  projectId: number,
+  runId: number,
+  { signal }: RequestOptions,
+  { runPostgres }: ApiContext,
+): Promise<void> {
+  const { rows } = await runPostgres(askKeptRun(projectId, runId), { signal });
+  if (rows[0] === undefined) throw new SluiceError('churn_run_gone');
 }
 
 /** The ids of everyone whose id, email or name begins with a text. */

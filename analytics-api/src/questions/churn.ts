@@ -65,11 +65,16 @@ const attemptRow = z.object({
 });
 export type ChurnAttemptRow = z.infer<typeof attemptRow>;
 
+/** What failed is told to those who run the pipeline, in its log: it may name stores and statements. */
+const FAILED = 'The last scoring failed. It is tried again; the log of the pipeline says why.';
+
 export function askChurnAttempt(projectId: number): PostgresQuestion<ChurnAttemptRow> {
   return {
     name: 'churn-attempt',
-    sql: 'select attempted_at, outcome, detail from churn_attempts where project_id = $1',
-    params: [projectId],
+    sql: `
+      select attempted_at, outcome, case when outcome = 'failed' then $2 else detail end as detail
+      from churn_attempts where project_id = $1`,
+    params: [projectId, FAILED],
     row: attemptRow,
     isConstant: true,
   };
@@ -193,13 +198,15 @@ export function askChurnModel(projectId: number, modelId: number): PostgresQuest
   };
 }
 
+const FAILED_JOB = 'The scoring failed. The log of the pipeline says why.';
+
 const jobRow = z.object({
   job_id: z.int(),
   state: z.enum(['queued', 'running', 'done', 'failed']),
   progress: z.record(z.string(), z.unknown()),
   error: z.string().nullable(),
 });
-const JOB_COLUMNS = 'job_id, state, progress, error';
+const JOB_COLUMNS = `job_id, state, progress, case when error is not null then '${FAILED_JOB}' end as error`;
 
 /** Asks a pipeline to score the project; where that was asked for already and is not done, it is that job. */
 export function requestScoring(projectId: number): PostgresQuestion<z.infer<typeof jobRow>> {

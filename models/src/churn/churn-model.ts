@@ -65,6 +65,7 @@ export interface BackTest {
   model: Measures;
   recency: Measures;
   mbgNbd: Measures;
+  /** Of the method that serves. */
   calibrationTable: CalibrationBin[];
 }
 

@@ -86,7 +86,7 @@ export function fitGammaGamma(snapshot: Snapshot): GammaGammaParameters | null {
 
 /**
  * Expected money of one more day of activity of a person: what the model expects of a day with money,
- * p(γ + nz)/(pn + q − 1), times the person's share of such days, drawn towards everybody's by the weight of two days.
+ * p(γ + nz)/(pn + q − 1), with pγ/(q − 1) no more than what is spent on average, times the person's share of such days, drawn towards everybody's by the weight of two days.
  */
 export function expectedDayValue(
   parameters: GammaGammaParameters,
@@ -94,10 +94,11 @@ export function expectedDayValue(
 ): number {
   const { p, q, gamma, meanValue, buyingShare } = parameters;
   const weight = p * history.valueDays + q - 1;
-  // Without a past the mean of the model is pγ/(q−1); for q ≤ 1 it has none, and what was spent on average stands in.
+  // Without a past the mean of the model is pγ/(q−1). It has none for q ≤ 1, and just above it is any size: then, what was
+  // spent on average stands in.
   const spent =
     q > 1
-      ? (p * (gamma + history.value)) / weight
+      ? (p * history.value + Math.min(p * gamma, (q - 1) * meanValue)) / weight
       : (2 * meanValue + history.value) / (2 + history.valueDays);
   const share = (2 * buyingShare + history.valueDays) / (2 + history.repeats + 1);
   return spent * share;

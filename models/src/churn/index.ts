@@ -19,7 +19,13 @@ export {
   type ReasonFeature,
   type TrainingWindow,
 } from './churn-model.js';
-export { trainChurnModel, type TrainingInput, type TrainingOutcome } from './train.js';
+export {
+  MIN_PEOPLE,
+  MIN_RETURNED,
+  trainChurnModel,
+  type TrainingInput,
+  type TrainingOutcome,
+} from './train.js';
 export {
   createScorer,
   REASONS,

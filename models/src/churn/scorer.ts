@@ -9,6 +9,8 @@ import { logistic, logOdds } from './special-functions.js';
 
 /** Reasons given for a person and horizon, the strongest first. */
 export const REASONS = 3;
+/** Log-odds below which nothing is a reason: a hundredth of the odds. */
+const WEAKEST_REASON = 0.01;
 
 export interface Reason {
   feature: ReasonFeature;
@@ -162,7 +164,7 @@ function writeReasons(contributions: Float64Array, into: Reason[]): void {
   for (let rank = 0; rank < REASONS; rank += 1) {
     let strongest = -1;
     for (let i = 0; i < contributions.length; i += 1) {
-      if (contributions[i] === 0) continue;
+      if (Math.abs(contributions[i]!) < WEAKEST_REASON) continue;
       if (strongest < 0 || Math.abs(contributions[i]!) > Math.abs(contributions[strongest]!)) strongest = i;
     }
     if (strongest < 0) break;

@@ -119,6 +119,40 @@ describe('trainChurnModel', () => {
     }
   });
 
+  test('the calibration that is shown is that of what serves', () => {
+    // One day alone decides, and whatever else is known is noise: recency serves some horizon at least.
+    const random = createRandom(8);
+    const people = Array.from({ length: 1_500 }, (_, index) => {
+      const days = [Math.floor(250 * random())];
+      while (random() < 0.6) days.push(days.at(-1)! + 1 + Math.floor(50 * random() ** 3));
+      return { key: index * 1_000_003, days };
+    });
+    const horizons = [...trained(train(people, 249)).horizons, ...model.horizons];
+    expect(new Set(horizons.map(({ method }) => method))).toEqual(new Set(['logistic', 'recency']));
+    for (const { method, backTest } of horizons) {
+      const { calibrationTable, people: tested, model: byModel, recency } = backTest!;
+      const error = calibrationTable.reduce(
+        (sum, bin) => sum + (bin.people / tested) * Math.abs(bin.meanPredicted - bin.observed),
+        0,
+      );
+      expect(error).toBeCloseTo((method === 'recency' ? recency : byModel).ece, 12);
+    }
+  });
+
+  test('one clock that was years behind takes no test away', () => {
+    const lastDay = 160;
+    const until = population
+      .map(({ key, days }) => ({ key, days: days.filter((day) => day >= 40 && day <= lastDay) }))
+      .filter(({ days }) => days.length > 0);
+    const late = { key: 7, days: [lastDay - 1_000, lastDay - 5] };
+    const past = planCutoffs({ firstDay: 40, lastDay }).map(({ cutoffDay, followedDays }) =>
+      snapshotOf([...until, late], cutoffDay, followedDays),
+    );
+    const current = snapshotOf([...until, late], lastDay, 0);
+    const { horizons } = trained(trainChurnModel({ current, past, firstDay: 40 }));
+    expect(horizons.map(({ backTest }) => backTest?.horizonDays)).toEqual([7, 30, 60]);
+  });
+
   test('without a past MBG/NBD serves', () => {
     const outcome = trainChurnModel({ current: snapshotOf(population, LAST_DAY, 0), past: [] });
     const cold = trained(outcome);
@@ -200,6 +234,8 @@ describe('createScorer', () => {
         expect(Number.isFinite(one.expectedTransactions) && one.expectedTransactions >= 0).toBe(true);
         expect(one.expectedValue).toBe(0);
         expect(one.reasons.length).toBeLessThanOrEqual(3);
+        // What moves next to nothing is no reason.
+        expect(one.reasons.every(({ contribution }) => Math.abs(contribution) >= 0.01)).toBe(true);
         expect(one.reasons.every(({ contribution }) => Number.isFinite(contribution))).toBe(true);
       }
     }
@@ -248,5 +284,15 @@ describe('the gamma-gamma model', () => {
     expect(spender).toBeGreaterThan(fit.meanValue);
     expect(spender).toBeLessThan(100);
     expect(fitGammaGamma(snapshotOf(population, LAST_DAY, 0))).toBeNull();
+  });
+
+  test('where a few spend nearly everything, nobody without a past is expected to spend more than is spent on average', () => {
+    const heavy = { p: 8, q: 1.001, gamma: 10, meanValue: 90, buyingShare: 0.5, people: 500 };
+    const newcomer = expectedDayValue(heavy, { value: 0, valueDays: 0, repeats: 0 });
+    expect(newcomer).toBeLessThanOrEqual(90);
+    expect(newcomer).toBeGreaterThan(0);
+    const regular = expectedDayValue(heavy, { value: 600, valueDays: 20, repeats: 19 });
+    expect(regular).toBeGreaterThan(20);
+    expect(regular).toBeLessThan(40);
   });
 });

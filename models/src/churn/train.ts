@@ -30,6 +30,11 @@ export interface TrainingInput {
   horizons?: readonly number[];
   /** Share of everybody that was sampled; it is kept in the model. Default 1. */
   share?: number;
+  /**
+   * First day of which anything worth knowing is known: that of `planCutoffs`. One clock that was years behind must not make
+   * the past look longer than it is. Default: the first day of anybody.
+   */
+  firstDay?: number;
 }
 
 export type TrainingOutcome =
@@ -55,7 +60,7 @@ export function trainChurnModel(input: TrainingInput): TrainingOutcome {
     return { kind: 'too_little_history', people: current.people, returned };
   }
   const fit = mbgNbd.fit(rows);
-  const firstDay = current.cutoffDay - longest;
+  const firstDay = input.firstDay ?? current.cutoffDay - longest;
   const knownThen = rememberFits();
   return {
     kind: 'trained',
@@ -101,9 +106,12 @@ function trainHorizon(
     };
   }
   const test = chooseTest(past, firstDay, lastDay, horizonDays);
-  const backTest = test === null ? null : testOn(label(test), past, firstDay, label);
-  const isBetter = backTest === null || beatsBaseline(backTest);
   const isWhole = isWholeHorizon(windows, horizonDays);
+  const backTest =
+    test === null
+      ? null
+      : testOn(label(test), past, { firstDay, label, fallback: isWhole ? 'recency' : 'mbgNbd' });
+  const isBetter = backTest === null || beatsBaseline(backTest);
   // Recency says nothing of a horizon that was never seen, so it cannot stand in for one; MBG/NBD can.
   const served = isBetter ? learned.model : isWhole ? learned.baseline : null;
   return {
@@ -137,8 +145,16 @@ function learnBoth(
 function testOn(
   test: LabelledWindow,
   past: readonly Snapshot[],
-  firstDay: number,
-  label: (chosen: ChosenWindow) => LabelledWindow,
+  {
+    firstDay,
+    label,
+    fallback,
+  }: {
+    firstDay: number;
+    label: (chosen: ChosenWindow) => LabelledWindow;
+    /** What serves where the model does not beat the baseline. */
+    fallback: 'recency' | 'mbgNbd';
+  },
 ): BackTest | null {
   const { snapshot, horizonDays } = test;
   const windows = chooseWindows(past, firstDay, snapshot.cutoffDay, horizonDays).map(label);
@@ -159,20 +175,24 @@ function testOn(
     byRecency[row] = 1 - predictActive(learned.baseline, history, horizonDays, test.mbgNbd, features);
     byMbgNbd[row] = 1 - mbgNbd.probabilityActive(test.mbgNbd, purchasesOf(history, purchases), horizonDays);
   }
+  const measured = {
+    model: measure(byModel, inactive),
+    recency: measure(byRecency, inactive),
+    mbgNbd: measure(byMbgNbd, inactive),
+  };
+  const byFallback = fallback === 'recency' ? byRecency : byMbgNbd;
   return {
     cutoffDay: snapshot.cutoffDay,
     horizonDays,
     people: snapshot.people,
     inactive: inactive.reduce((sum, one) => sum + one, 0),
-    model: measure(byModel, inactive),
-    recency: measure(byRecency, inactive),
-    mbgNbd: measure(byMbgNbd, inactive),
-    calibrationTable: calibrationTable(byModel, inactive),
+    ...measured,
+    calibrationTable: calibrationTable(beatsBaseline(measured) ? byModel : byFallback, inactive),
   };
 }
 
 /** Better probabilities; and if people are ordered worse, by no more than chance. */
-function beatsBaseline({ model, recency }: BackTest): boolean {
+function beatsBaseline({ model, recency }: Pick<BackTest, 'model' | 'recency'>): boolean {
   const chance = areaError(recency);
   return model.logLoss < recency.logLoss && (model.auc ?? 0.5) >= (recency.auc ?? 0.5) - chance;
 }

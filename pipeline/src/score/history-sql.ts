@@ -11,6 +11,11 @@ export interface HistorySource {
   currency: string | null;
   /** Whether ids of the project were ever merged. */
   hasMerges: boolean;
+  /**
+   * Only merges up to this version (microseconds) are applied. Parts of all people that are read one after the other then
+   * agree on who is who, whatever is merged meanwhile. Default: all.
+   */
+  mergesThrough?: string;
   /** Every UTC day that is looked at. */
   days: LocalDays;
 }
@@ -35,9 +40,11 @@ export interface Sql {
 }
 
 const MERGES = `
-  select sipHash64(previous_id) as previous_hash, sipHash64(user_id) as canonical_hash
-  from {db:Identifier}.identities final
-  where project_id = {project:UInt32}`;
+  select sipHash64(previous_id) as previous_hash, sipHash64(argMax(user_id, version)) as canonical_hash
+  from {db:Identifier}.identities
+  where project_id = {project:UInt32} and version <= {merges_through:UInt64}
+  group by previous_id`;
+const ALL_MERGES = String(2n ** 64n - 1n);
 
 /**
  * The history of everyone in a range of hashes who was active by the cutoff, one row each (history-rows.ts). Reads the rollups of people and
@@ -109,6 +116,7 @@ function sourceParams({
   definition,
   currency,
   days,
+  mergesThrough = ALL_MERGES,
 }: HistorySource): Record<string, unknown> {
   const { activity } = definition;
   return {
@@ -116,6 +124,7 @@ function sourceParams({
     project: projectId,
     first_day: days.firstDay,
     last_day: days.lastDay,
+    merges_through: mergesThrough,
     day_before: days.before,
     day_after: days.after,
     day_change: days.change,

@@ -24,6 +24,8 @@ export interface OpenRun {
   generation: number;
   slices: number;
   slicesDone: number;
+  /** Merges later than this are left to the next run; microseconds, as the versions of `identities`. */
+  startedAtMicros: string;
 }
 
 type Queryable = pg.Pool | pg.PoolClient;
@@ -115,6 +117,8 @@ export async function readCurrent(
       };
 }
 
+const STARTED_AT_MICROS = '(extract(epoch from started_at) * 1000000)::bigint::text as started_at_micros';
+
 /** The run that somebody left unfinished, if any. */
 export async function findOpenRun(pool: Queryable, projectId: number): Promise<OpenRun | undefined> {
   const found = await pool.query<{
@@ -124,8 +128,10 @@ export async function findOpenRun(pool: Queryable, projectId: number): Promise<O
     generation: number;
     slices: number;
     slices_done: number;
+    started_at_micros: string;
   }>(
-    `select run_id, model_id, known_through - date '1970-01-01' as known_through, generation, slices, slices_done
+    `select run_id, model_id, known_through - date '1970-01-01' as known_through, generation, slices, slices_done,
+       ${STARTED_AT_MICROS}
      from churn_runs where project_id = $1 and state = 'running'`,
     [projectId],
   );
@@ -139,20 +145,22 @@ export async function findOpenRun(pool: Queryable, projectId: number): Promise<O
         generation: row.generation,
         slices: row.slices,
         slicesDone: row.slices_done,
+        startedAtMicros: row.started_at_micros,
       };
 }
 
 export async function openRun(
   pool: Queryable,
   projectId: number,
-  run: Omit<OpenRun, 'runId' | 'slicesDone'>,
+  run: Omit<OpenRun, 'runId' | 'slicesDone' | 'startedAtMicros'>,
 ): Promise<OpenRun> {
-  const made = await pool.query<{ run_id: number }>(
+  const made = await pool.query<{ run_id: number; started_at_micros: string }>(
     `insert into churn_runs (project_id, model_id, known_through, generation, slices)
-     values ($1, $2, $3, $4, $5) returning run_id`,
+     values ($1, $2, $3, $4, $5) returning run_id, ${STARTED_AT_MICROS}`,
     [projectId, run.modelId, dateOf(run.knownThrough), run.generation, run.slices],
   );
-  return { ...run, runId: made.rows[0]!.run_id, slicesDone: 0 };
+  const { run_id: runId, started_at_micros: startedAtMicros } = made.rows[0]!;
+  return { ...run, runId, slicesDone: 0, startedAtMicros };
 }
 
 export class RunLostError extends Error {

@@ -6,7 +6,11 @@ import { noteAttempt } from './runs.js';
 import { scoreProject, type ScoringOptions, type ScoringOutcome } from './score-project.js';
 
 export interface ScoringSchedule {
-  /** Scores these projects now, one after another. @throws what the first that fails throws. */
+  /**
+   * Scores these projects now, one after another; one that somebody else is scoring once that is over. A project that fails
+   * holds up no other.
+   * @throws AggregateError when there were some that failed, with what each of them threw.
+   */
   scoreNow(
     projectIds: readonly number[],
     report: (progress: Record<string, unknown>) => void,
@@ -27,6 +31,7 @@ export interface ScheduleOptions extends Omit<ScoringOptions, 'onProgress' | 'si
 const TRY_AGAIN_MINUTES = 60;
 const FIRST_RETRY_MINUTES = 2;
 const LAST_RETRY_MINUTES = 360;
+const BUSY_RETRY_MS = 500;
 
 /** Scores each project when it is due: at once when it never was, then whenever enough days have passed. */
 export function startScoringSchedule(options: ScheduleOptions): ScoringSchedule {
@@ -65,6 +70,20 @@ export function startScoringSchedule(options: ScheduleOptions): ScoringSchedule 
     }
   }
 
+  /** Another scoring of the project may have begun before what is asked for now: it does not stand in for this one. */
+  async function scoreInTurn(
+    projectId: number,
+    report: (progress: Record<string, unknown>) => void,
+  ): Promise<ScoringOutcome> {
+    for (;;) {
+      const outcome = await score(projectId, { force: true, report });
+      if (outcome.kind !== 'busy') return outcome;
+      if (isOver()) throw new JobInterruptedError('The pipeline stops.');
+      report({ project_id: projectId, stage: 'waiting' });
+      await pause(BUSY_RETRY_MS, stopping.signal);
+    }
+  }
+
   async function notePublished(): Promise<void> {
     const found = await pool.query<{ project_id: number; published_at: Date }>(
       'select c.project_id, r.published_at from churn_current c join churn_runs r using (run_id)',
@@ -91,9 +110,16 @@ export function startScoringSchedule(options: ScheduleOptions): ScoringSchedule 
   return {
     async scoreNow(projectIds, report) {
       const outcomes: Record<string, unknown>[] = [];
+      const errors: unknown[] = [];
       for (const projectId of projectIds) {
-        outcomes.push({ project_id: projectId, ...(await score(projectId, { force: true, report })) });
+        try {
+          outcomes.push({ project_id: projectId, ...(await scoreInTurn(projectId, report)) });
+        } catch (error) {
+          if (error instanceof JobInterruptedError) throw error;
+          errors.push(new Error(`Project ${projectId}: ${messageOf(error)}`, { cause: error }));
+        }
       }
+      if (errors.length > 0) throw new AggregateError(errors, errors.map(messageOf).join(' '));
       return { projects: outcomes };
     },
     async stop() {
@@ -113,17 +139,22 @@ async function poll(
     } catch (error) {
       logger.warn({ err: error }, 'projects to score could not be looked for');
     }
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, pollMs);
-      signal.addEventListener('abort', end);
-      if (signal.aborted) end();
-    });
+    await pause(pollMs, signal);
   }
+}
+
+/** Resolves after a time, or at once when the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
 }
 
 /** Every project there is. */

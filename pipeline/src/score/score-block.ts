@@ -36,6 +36,7 @@ export function encodeScores(
   const score = scorer.createScore();
   const history = emptyHistory();
   const probabilities = new Float64Array(score.horizons.length);
+  const moved = new Float64Array(score.horizons.length);
   const people = histories.length / HISTORY_ROW_BYTES;
   const view = new DataView(histories.buffer, histories.byteOffset, histories.byteLength);
   let rows = Buffer.allocUnsafe(Math.max(MAX_ROW_BYTES, people * 256));
@@ -53,8 +54,17 @@ export function encodeScores(
     }
     putInOrder(probabilities);
     for (const probability of probabilities) at = rows.writeFloatLE(probability, at);
-    for (const horizon of score.horizons) at = rows.writeFloatLE(horizon.expectedTransactions, at);
-    for (const horizon of score.horizons) at = rows.writeFloatLE(horizon.expectedValue, at);
+    // What is expected is as much nearer or further as the chance to be active at all was moved.
+    for (const [index, horizon] of score.horizons.entries()) {
+      const active = 1 - horizon.probabilityInactive;
+      moved[index] = active > 0 ? (1 - probabilities[index]!) / active : 1;
+    }
+    for (const [index, horizon] of score.horizons.entries()) {
+      at = rows.writeFloatLE(horizon.expectedTransactions * moved[index]!, at);
+    }
+    for (const [index, horizon] of score.horizons.entries()) {
+      at = rows.writeFloatLE(horizon.expectedValue * moved[index]!, at);
+    }
     for (const { reasons } of score.horizons) {
       at = rows.writeUInt8(reasons.length, at);
       for (const { feature, contribution } of reasons) {

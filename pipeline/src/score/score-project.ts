@@ -1,11 +1,11 @@
 import type { EventLog } from '@sluice/event-log';
 import type { Logger } from '@sluice/service-kit';
-import { planCutoffs, TRAINING_PEOPLE, trainingShare } from '@sluice/models/churn';
+import { MIN_PEOPLE, MIN_RETURNED, planCutoffs, TRAINING_PEOPLE, trainingShare } from '@sluice/models/churn';
 import { liveGeneration, type ClickHouse } from '@sluice/warehouse';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
 import { insertRows } from '../roll-up/insert-batch.js';
-import { readCompleteThrough } from './complete-through.js';
+import { readRolledUpState } from '../watch/read-completeness.js';
 import { currencySql, historySql, sizeSql, type HashRange, type HistorySource } from './history-sql.js';
 import { createLocalDayTable, lastWholeDay } from './local-days.js';
 import { readHistoryRows, readOne } from './read-rows.js';
@@ -129,10 +129,16 @@ async function scoreLocked(
   const { pool, clickhouse, log, config, now = Date.now } = options;
   const timezone = await readTimezone(pool, projectId);
   if (timezone === undefined) return { kind: 'no_project' };
-  const completeThroughMs = await readCompleteThrough(pool, log);
-  if (completeThroughMs === undefined) {
-    return fail(pool, projectId, 'incomplete', 'It is not known up to when events are complete.');
+  const rolledUp = await readRolledUpState(pool, log);
+  if (rolledUp === undefined) {
+    return fail(
+      pool,
+      projectId,
+      'incomplete',
+      'It is not known yet up to when events are complete. It is, soon after a pipeline has started.',
+    );
   }
+  const { generation, completeThroughMs } = rolledUp;
   const knownThrough = lastWholeDay(timezone, Math.min(completeThroughMs, now()) - LATENESS_MS);
   const definition = await readDefinition(pool, projectId);
   const current = await readCurrent(pool, projectId);
@@ -146,8 +152,6 @@ async function scoreLocked(
     return { kind: 'up_to_date' };
   }
 
-  const generation = await liveGeneration(pool);
-  if (generation === undefined) throw new Error('No generation of the rollups is live: run the migrations.');
   const database = clickhouse.database(generation);
   const currency =
     definition.currency ??
@@ -177,7 +181,12 @@ async function scoreLocked(
       options,
     );
     await thinker.load(found.model.model);
-    await workOff(projectId, run, { source, thinker, generation }, options);
+    await workOff(
+      projectId,
+      run,
+      { source: { ...source, mergesThrough: run.startedAtMicros }, thinker, generation },
+      options,
+    );
     const outcome = await publish(projectId, run, options);
     return { ...outcome, trained: found.trained };
   } finally {
@@ -238,7 +247,11 @@ async function train(
   { clickhouse, onProgress = () => undefined, signal }: ScoringOptions,
 ): Promise<{ model: KnownModel['model'] } | { detail: string }> {
   const size = await readSize(clickhouse, source);
-  if (size.people === 0) return { detail: 'There is too little to learn from: nobody was active yet.' };
+  if (size.people === 0) {
+    return {
+      detail: `There is too little to learn from: up to the end of ${dateOf(knownThrough)}, the last day that is complete, nobody was active.`,
+    };
+  }
   const share = trainingShare(size.people, TRAINING_PEOPLE);
   // A sample is a range of hashes: the same people at every cutoff.
   const people = {
@@ -259,10 +272,13 @@ async function train(
     await thinker.note(rows, cutoffDay, followedDays);
   }
   onProgress({ stage: 'training' });
-  const outcome = await thinker.train(share);
+  const outcome = await thinker.train(share, size.firstDay);
   if (outcome.kind === 'trained') return { model: outcome.model };
   return {
-    detail: `There is too little to learn from: ${outcome.people} people, of whom ${outcome.returned} ever came back on another day.`,
+    detail:
+      `There is too little to learn from: up to the end of ${dateOf(knownThrough)}, the last day that is complete, ` +
+      `${outcome.people} people were active, and ${outcome.returned} of them came back on another day. ` +
+      `It takes ${MIN_PEOPLE} people, ${MIN_RETURNED} of whom came back.`,
   };
 }
 

@@ -6,7 +6,7 @@ import type { ScoredPeople } from './score-block.js';
 /** What the thread can be asked for. */
 export type ThinkingTask =
   | { kind: 'note'; histories: Uint8Array; cutoffDay: number; followedDays: number }
-  | { kind: 'train'; share: number }
+  | { kind: 'train'; share: number; firstDay: number }
   | { kind: 'load'; model: ChurnModel }
   | { kind: 'score'; histories: Uint8Array; projectId: number; runId: number; knownThrough: number };
 export type ThinkingAnswer = { id: number; result: unknown } | { id: number; error: string };
@@ -15,8 +15,11 @@ export type ThinkingAnswer = { id: number; result: unknown } | { id: number; err
 export interface Thinker {
   /** Notes histories for the next training: those of now (followed for 0 days), and of the past. */
   note(histories: Buffer, cutoffDay: number, followedDays: number): Promise<{ people: number }>;
-  /** Learns from what was noted, and forgets it. `share`: which part of all people was noted. */
-  train(share: number): Promise<TrainingOutcome>;
+  /**
+   * Learns from what was noted, and forgets it. `share`: which part of all people was noted; `firstDay`: that of the plan of
+   * cutoffs.
+   */
+  train(share: number, firstDay: number): Promise<TrainingOutcome>;
   /** Scores are told by this model from now on. */
   load(model: ChurnModel): Promise<void>;
   score(
@@ -65,7 +68,7 @@ export function startThinker(): Thinker {
   return {
     note: async (histories, cutoffDay, followedDays) =>
       ask({ kind: 'note', histories: ownBytes(histories), cutoffDay, followedDays }),
-    train: async (share) => ask({ kind: 'train', share }),
+    train: async (share, firstDay) => ask({ kind: 'train', share, firstDay }),
     load: async (model) => ask({ kind: 'load', model }),
     async score(histories, of) {
       const { rows, people } = await ask<ScoredPeople>({

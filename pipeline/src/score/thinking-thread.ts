@@ -24,7 +24,7 @@ function work(task: ThinkingTask): unknown {
     }
     case 'train': {
       if (current === undefined) throw new Error('There is no snapshot of now.');
-      const outcome = trainChurnModel({ current, past, share: task.share });
+      const outcome = trainChurnModel({ current, past, share: task.share, firstDay: task.firstDay });
       current = undefined;
       past.length = 0;
       return outcome;

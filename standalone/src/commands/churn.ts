@@ -29,8 +29,15 @@ export function registerChurn(program: Command): void {
         }
         const args = flags.project === undefined ? {} : { project_id: projects[0]! };
         const jobId = await requestJob(postgres.pool, 'churn', args);
-        if (flags.wait) await followJob(postgres, jobId, { name: 'The scoring', tellProgress });
-        else printJson({ jobId, state: 'queued' });
+        if (!flags.wait) {
+          printJson({ jobId, state: 'queued' });
+          return;
+        }
+        const { projects: outcomes } = await followJob(postgres, jobId, {
+          name: 'The scoring',
+          tellProgress,
+        });
+        tellUnscored(outcomes as Record<string, unknown>[]);
       });
     });
 }
@@ -70,6 +77,7 @@ async function scoreHere(postgres: Postgres, urls: StoreUrls, projects: readonly
       }
       process.stderr.write('\n');
       printJson({ projects: outcomes });
+      tellUnscored(outcomes);
     } finally {
       await log.close();
     }
@@ -78,9 +86,19 @@ async function scoreHere(postgres: Postgres, urls: StoreUrls, projects: readonly
   }
 }
 
+/** Says in words why projects have no new scores. Where none has, the command has failed. */
+function tellUnscored(outcomes: readonly Record<string, unknown>[]): void {
+  const unscored = outcomes.filter(({ kind }) => kind !== 'published');
+  for (const { project_id: projectId, kind, detail } of unscored) {
+    process.stderr.write(`Project ${String(projectId)} was not scored. ${String(detail ?? kind)}\n`);
+  }
+  if (unscored.length > 0 && unscored.length === outcomes.length) process.exitCode = 1;
+}
+
 function tellProgress(progress: Record<string, unknown>): void {
   const number = (name: string): string => (typeof progress[name] === 'number' ? `${progress[name]}` : '');
   const stage = typeof progress['stage'] === 'string' ? progress['stage'] : 'starting';
   const slices = number('slices') === '' ? '' : `, slice ${number('slices_done')} of ${number('slices')}`;
-  process.stderr.write(`\rProject ${number('project_id')}: ${stage}${slices} \u001b[K`);
+  const project = number('project_id') === '' ? '' : `Project ${number('project_id')}: `;
+  process.stderr.write(`\r${project}${stage}${slices} \u001b[K`);
 }

@@ -8,12 +8,12 @@ export interface FollowOptions {
   tellProgress: (progress: Record<string, unknown>) => void;
 }
 
-/** Tells how a job goes on until it is done, and prints its result. @throws Error when it fails. */
+/** Tells how a job goes on until it is done, prints its result and resolves with it. @throws Error when it fails. */
 export async function followJob(
   { pool }: Postgres,
   jobId: number,
   { name, tellProgress }: FollowOptions,
-): Promise<void> {
+): Promise<Record<string, unknown>> {
   for (;;) {
     const job = await readJob(pool, jobId);
     if (job === undefined) throw new Error(`Job ${jobId} is gone.`);
@@ -21,7 +21,7 @@ export async function followJob(
     if (job.state === 'done') {
       process.stderr.write('\n');
       printJson(job.progress);
-      return;
+      return job.progress;
     }
     if (job.state === 'queued') process.stderr.write('\rWaiting for a pipeline to take the job …');
     else tellProgress(job.progress);
