@@ -256,14 +256,20 @@ describe('notifying', () => {
     let server: SMTPServer;
     let mails: { from: string; to: string[]; text: string }[];
     let refuseWith: number | undefined;
+    let unknownAddress: string | undefined;
     let mailer: Mailer;
 
     beforeEach(async () => {
       mails = [];
       refuseWith = undefined;
+      unknownAddress = undefined;
       server = new SMTPServer({
         authOptional: true,
         disabledCommands: ['STARTTLS'],
+        onRcptTo({ address }, _session, callback) {
+          if (address !== unknownAddress) callback();
+          else callback(Object.assign(new Error('no such user'), { responseCode: 550 }));
+        },
         onData(stream, session, callback) {
           const chunks: Buffer[] = [];
           stream.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -322,6 +328,18 @@ describe('notifying', () => {
       expect(await stateOf(never)).toMatchObject({ delivered: false, failed: true });
     });
 
+    it('says which addresses the server did not take, where it took others', async () => {
+      const id = await queueTest(await makeMail());
+      unknownAddress = 'me@example.com';
+      await notify({ sendEmail: mailer.send });
+      expect(mails).toMatchObject([{ to: ['ops@example.com'] }]);
+      expect(await stateOf(id)).toMatchObject({
+        delivered: false,
+        failed: true,
+        last_error: 'The mail server refused me@example.com; the others have the message.',
+      });
+    });
+
     it('says what is missing where no mail server is set', async () => {
       const id = await queueTest(await makeMail());
       await notify();
@@ -347,6 +365,8 @@ describe('notifying', () => {
       await postgres.pool.query(`update notification_channels set created_at = '2026-03-01'`);
       // Berlin is an hour ahead of UTC: its 9th of March ends at 23:00.
       await makeAnomaly('2026-03-08T22:30:00Z', 'critical');
+      expect(await queueDigests(postgres.pool, Date.parse('2026-03-09T07:00:00Z'))).toBe(1);
+      await postgres.pool.query('delete from notifications');
       await makeAnomaly('2026-03-08T23:30:00Z', 'warning');
       await makeAnomaly('2026-03-09T22:30:00Z', 'critical');
       await makeAnomaly('2026-03-09T12:00:00Z', 'info');
@@ -372,6 +392,18 @@ describe('notifying', () => {
             { severity: 'critical', opened_at: '2026-03-09T22:30:00.000Z' },
             { severity: 'warning', opened_at: '2026-03-08T23:30:00.000Z' },
           ],
+        },
+      });
+      // The digest of the day was made: what is judged after it is in the next one.
+      await makeAnomaly('2026-03-09T12:30:00Z', 'warning');
+      expect(await queueDigests(postgres.pool, nowMs + 60_000)).toBe(0);
+      nowMs = Date.parse('2026-03-11T07:00:00Z');
+      expect(await queueDigests(postgres.pool, nowMs)).toBe(1);
+      await notify();
+      expect(JSON.parse(receiver.received[1]!.body)).toMatchObject({
+        data: {
+          day: '2026-03-10',
+          anomalies: [{ opened_at: '2026-03-09T23:30:00.000Z' }, { opened_at: '2026-03-09T12:30:00.000Z' }],
         },
       });
     });

@@ -1,7 +1,6 @@
 import { SEVERITIES } from '@sluice/contracts';
 import type pg from 'pg';
 import { createLocalOffsets } from '../enrich/local-day.js';
-import type { ToldAnomaly } from './messages.js';
 import type { Severity } from './severity.js';
 
 /** Local time of day at which the digest of the day before is sent. */
@@ -9,6 +8,8 @@ export const DIGEST_HOUR = 8;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const SHOWN = 50;
+/** What opened longer ago than this before the end of the day is no news. */
+const OLDEST_MS = 31 * DAY_MS;
 
 interface DigestChannel {
   channel_id: number;
@@ -19,8 +20,9 @@ interface DigestChannel {
 }
 
 /**
- * Puts the digests that are due into the outbox: of each channel that wants them one for each local day on which something
- * opened, once it is eight in the morning after. Whoever else does the same at the same time makes no second one.
+ * Puts the digests that are due into the outbox: of each channel that wants them one a local day at most, once it is eight in
+ * the morning after, with what opened until the end of the day and no digest has told. So nothing is left out for having been
+ * judged late, or because nobody made a digest on its day. Whoever else does the same at the same time makes no second one.
  */
 export async function queueDigests(pool: pg.Pool, nowMs: number): Promise<number> {
   const channels = await pool.query<DigestChannel>(
@@ -37,10 +39,7 @@ export async function queueDigests(pool: pg.Pool, nowMs: number): Promise<number
 }
 
 /** The local day whose digest is due: yesterday, from eight in the morning on. */
-export function digestDay(
-  timezone: string,
-  nowMs: number,
-): { name: string; fromMs: number; toMs: number } | undefined {
+export function digestDay(timezone: string, nowMs: number): { name: string; toMs: number } | undefined {
   const offsetAt = createLocalOffsets(timezone);
   const localMs = nowMs + offsetAt(nowMs);
   const todayMs = Math.floor(localMs / DAY_MS) * DAY_MS;
@@ -48,7 +47,6 @@ export function digestDay(
   const yesterdayMs = todayMs - DAY_MS;
   return {
     name: new Date(yesterdayMs).toISOString().slice(0, 10),
-    fromMs: instantOf(yesterdayMs, offsetAt),
     toMs: instantOf(todayMs, offsetAt),
   };
 }
@@ -62,47 +60,57 @@ function instantOf(wallMs: number, offsetAt: (ms: number) => number): number {
 async function queueDigest(
   pool: pg.Pool,
   channel: DigestChannel,
-  day: { name: string; fromMs: number; toMs: number },
+  day: { name: string; toMs: number },
   nowMs: number,
 ): Promise<number> {
   const wanted = SEVERITIES.slice(SEVERITIES.indexOf(channel.min_severity));
-  const found = await pool.query<{ anomalies: ToldAnomaly[] | null; total: number }>(
-    `with of_day as (
-       select * from anomalies
-       where project_id = $1 and opened_at > to_timestamp($2 / 1000.0) and opened_at <= to_timestamp($3 / 1000.0)
-         and severity = any($4::text[]) and not backfilled and suppressed_by is null
-         and opened_at > $6::timestamptz
+  const queued = await pool.query(
+    `with of_digest as (
+       select * from anomalies a
+       where project_id = $1::integer and opened_at > to_timestamp($2 / 1000.0)
+         and opened_at <= to_timestamp($3 / 1000.0) and severity = any($4::text[]) and not backfilled
+         and suppressed_by is null and not exists (
+           select from digested_anomalies d where d.channel_id = $6::bigint and d.anomaly_id = a.anomaly_id)
      ), shown as (
-       select * from of_day
+       select * from of_digest
        order by array_position(array['critical', 'warning', 'info'], severity), peak_surprise desc, anomaly_id
        limit $5
+     ), digest as (
+       select (select count(*)::int from of_digest) - count(*) as more,
+         jsonb_agg(jsonb_build_object(
+           'anomaly_id', anomaly_id, 'project_id', project_id, 'watch', watch, 'metric', metric, 'series', series,
+           'interval', interval, 'state', state, 'severity', severity, 'direction', direction, 'bucket', ${iso('bucket')},
+           'since', ${iso('since')}, 'observed', observed, 'expected', expected, 'lower', lower, 'upper', upper,
+           'surprise', surprise, 'opened_at', ${iso('opened_at')}, 'last_seen_at', ${iso('last_seen_at')},
+           'resolved_at', ${iso('resolved_at')}, 'evidence', evidence, 'peak', jsonb_build_object(
+             'bucket', ${iso('peak_bucket')}, 'observed', peak_observed, 'expected', peak_expected,
+             'surprise', peak_surprise))) as anomalies
+       from shown
+     ), queued as (
+       insert into notifications (project_id, channel_id, kind, digest_day, payload, created_at, next_attempt_at)
+       select $1::integer, $6::bigint, 'digest', $7::date,
+         jsonb_build_object('data', jsonb_build_object('day', $7::text, 'anomalies', anomalies, 'more', more)),
+         to_timestamp($8 / 1000.0), to_timestamp($8 / 1000.0)
+       from digest where anomalies is not null
+       on conflict (channel_id, digest_day) do nothing
+       returning channel_id
+     ), noted as (
+       insert into digested_anomalies (channel_id, anomaly_id)
+       select channel_id, anomaly_id from queued, of_digest
      )
-     select (select count(*)::int from of_day) as total,
-       (select jsonb_agg(jsonb_build_object(
-          'anomaly_id', anomaly_id, 'project_id', project_id, 'watch', watch, 'metric', metric, 'series', series,
-          'interval', interval, 'state', state, 'severity', severity, 'direction', direction, 'bucket', ${iso('bucket')},
-          'since', ${iso('since')}, 'observed', observed, 'expected', expected, 'lower', lower, 'upper', upper,
-          'surprise', surprise, 'opened_at', ${iso('opened_at')}, 'last_seen_at', ${iso('last_seen_at')},
-          'resolved_at', ${iso('resolved_at')}, 'evidence', evidence, 'peak', jsonb_build_object(
-            'bucket', ${iso('peak_bucket')}, 'observed', peak_observed, 'expected', peak_expected,
-            'surprise', peak_surprise))) from shown) as anomalies`,
-    [channel.project_id, day.fromMs, day.toMs, wanted, SHOWN, channel.created_at],
-  );
-  const { anomalies, total } = found.rows[0]!;
-  if (anomalies === null) return 0;
-  const inserted = await pool.query(
-    `insert into notifications (project_id, channel_id, kind, digest_day, payload, created_at, next_attempt_at)
-     values ($1, $2, 'digest', $3, $4, to_timestamp($5 / 1000.0), to_timestamp($5 / 1000.0))
-     on conflict (channel_id, digest_day) do nothing`,
+     select from queued`,
     [
       channel.project_id,
+      Math.max(channel.created_at.getTime(), day.toMs - OLDEST_MS),
+      day.toMs,
+      wanted,
+      SHOWN,
       channel.channel_id,
       day.name,
-      JSON.stringify({ data: { day: day.name, anomalies, more: total - anomalies.length } }),
       nowMs,
     ],
   );
-  return inserted.rowCount ?? 0;
+  return queued.rowCount ?? 0;
 }
 
 /** An instant as other messages have it. */

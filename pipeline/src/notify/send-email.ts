@@ -34,7 +34,7 @@ export function createMailer(options: { smtpUrl: string; from: string; timeoutMs
     async send({ id, addresses, message }) {
       if (addresses.length === 0) return { kind: 'refused', error: 'The channel has no address.' };
       try {
-        await transport.sendMail({
+        const { rejected } = await transport.sendMail({
           from,
           to: [...addresses],
           subject: `[${message.project}] ${headlineOf(message)}`,
@@ -42,6 +42,14 @@ export function createMailer(options: { smtpUrl: string; from: string; timeoutMs
           messageId: `<${id}@${domain}>`,
           headers: { 'auto-submitted': 'auto-generated' },
         });
+        // Sent again, it would come twice to those who have it.
+        if (rejected.length > 0) {
+          const refused = rejected.join(', ');
+          return {
+            kind: 'refused',
+            error: `The mail server refused ${refused}; the others have the message.`,
+          };
+        }
         return { kind: 'delivered' };
       } catch (error) {
         return outcomeOfError(error as Error & { responseCode?: number });

@@ -173,6 +173,13 @@ create table notifications (
   unique (channel_id, anomaly_id, kind),
   unique (channel_id, digest_day)
 );
+-- What digests have told: a flag that is judged late, or whose digest could not be made on its day, is in the next one.
+create table digested_anomalies (
+  channel_id bigint not null references notification_channels on delete cascade,
+  anomaly_id bigint not null references anomalies on delete cascade,
+  primary key (channel_id, anomaly_id)
+);
+
 create index notifications_due on notifications (next_attempt_at) where delivered_at is null and failed_at is null;
 
 -- How long messages took from receipt until they could be asked for, by the time of receipt.
