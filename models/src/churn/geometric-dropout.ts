@@ -124,7 +124,7 @@ export function pullBack(at: Float64Array, gradient: Float64Array): number {
 }
 
 /** Maximum likelihood, in logarithms of the parameters. Time is scaled by the longest age on the way, so any unit does. */
-export function fitGeometric(rows: PurchaseRows, first: FirstDropout): Fit<GeometricDropoutParameters> {
+function fitGeometric(rows: PurchaseRows, first: FirstDropout): Fit<GeometricDropoutParameters> {
   const scale = timeScale(rows);
   const scaled = inUnitsOf(rows, scale);
   const parametersAt = (at: Float64Array): GeometricDropoutParameters => ({
@@ -169,7 +169,7 @@ export function inUnitsOf(rows: PurchaseRows, scale: number): PurchaseRows {
 }
 
 /** P(still there at T). For BG/NBD 1 for everybody who never came back, which makes it no measure of churn. */
-export function geometricAlive(
+function geometricAlive(
   { r, alpha, a, b }: GeometricDropoutParameters,
   { repeats, lastAt, age }: Purchases,
   first: FirstDropout,
@@ -182,7 +182,7 @@ export function geometricAlive(
  * P(active at least once in the `horizon` after T). Nobody leaves but by coming, so whoever is still there comes in time
  * unless the next arrival is later: P(alive) · [1 − ((α+T)/(α+T+h))^(r+x)].
  */
-export function geometricActive(
+function geometricActive(
   parameters: GeometricDropoutParameters,
   purchases: Purchases,
   horizon: number,
@@ -198,7 +198,7 @@ export function geometricActive(
  *
  * P(alive) · (a+B−1)/(a−1) · [1 − ((α+T)/(α+T+h))^(r+x) · ₂F₁(r+x, B; a+B−1; h/(α+T+h))].
  */
-export function geometricExpected(
+function geometricExpected(
   parameters: GeometricDropoutParameters,
   purchases: Purchases,
   horizon: number,
@@ -235,4 +235,26 @@ function expectedByRate(k: number, rest: number, a: number, stayed: number, hori
     });
   }
   return sum;
+}
+
+/** One of the family: the two differ in nothing but when somebody may first leave. */
+export interface GeometricDropoutModel {
+  fit(rows: PurchaseRows): Fit<GeometricDropoutParameters>;
+  logLikelihood(rows: PurchaseRows, parameters: GeometricDropoutParameters): number;
+  probabilityAlive(parameters: GeometricDropoutParameters, purchases: Purchases): number;
+  /** P(active at least once in the `horizon` after T). */
+  probabilityActive(parameters: GeometricDropoutParameters, purchases: Purchases, horizon: number): number;
+  expectedTransactions(parameters: GeometricDropoutParameters, purchases: Purchases, horizon: number): number;
+}
+
+export function createGeometricModel(first: FirstDropout): GeometricDropoutModel {
+  return {
+    fit: (rows) => fitGeometric(rows, first),
+    logLikelihood: (rows, parameters) => geometricLogLikelihood(rows, parameters, first),
+    probabilityAlive: (parameters, purchases) => geometricAlive(parameters, purchases, first),
+    probabilityActive: (parameters, purchases, horizon) =>
+      geometricActive(parameters, purchases, horizon, first),
+    expectedTransactions: (parameters, purchases, horizon) =>
+      geometricExpected(parameters, purchases, horizon, first),
+  };
 }
