@@ -5,5 +5,6 @@ export default build([], {
     anomaly: 'src/anomaly/index.ts',
     forecast: 'src/forecast/index.ts',
     churn: 'src/churn/index.ts',
+    random: 'src/random/index.ts',
   },
 });

@@ -1,4 +1,5 @@
 import type { BandAnswer, ForecastAnswer, Problem, Simulation, TrendsAnswer } from '@sluice/contracts';
+import { createRandom } from '@sluice/models/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApiFixture, uuidV7, type ApiFixture, type Project } from './api-fixture.js';
 
@@ -13,17 +14,6 @@ let api: ApiFixture;
 let project: Project;
 let admin: string;
 
-/** Mulberry32. */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 function poisson(mean: number, random: () => number): number {
   const limit = Math.exp(-mean);
   let count = -1;
@@ -33,7 +23,7 @@ function poisson(mean: number, random: () => number): number {
 
 /** Two months of two events by the hour, straight into ClickHouse. */
 async function fill(of: Project): Promise<void> {
-  const random = randomNumbers(11);
+  const random = createRandom(11);
   const values: object[] = [];
   const clickhouseTime = (ms: number): string =>
     new Date(ms).toISOString().replace('T', ' ').replace('Z', '');

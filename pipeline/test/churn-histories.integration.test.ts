@@ -1,3 +1,4 @@
+import { createRandom } from '@sluice/models/random';
 import { churnDefinitionSchema, type ChurnDefinitionInput } from '@sluice/contracts';
 import { daysToNextActive, emptyHistory, readHistory } from '@sluice/models/churn';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -7,7 +8,7 @@ import { historySql, type HistorySource } from '../src/score/history-sql.js';
 import { createLocalDayTable } from '../src/score/local-days.js';
 import { readHistoryRows } from '../src/score/read-rows.js';
 import { hashesOf } from '../src/score/score-project.js';
-import { createRandom, DAY_MS, dayNumber } from './churn-kit.js';
+import { DAY_MS, dayNumber } from './churn-kit.js';
 import { ask, openStores, type Stores } from './kit.js';
 
 interface TestEvent {

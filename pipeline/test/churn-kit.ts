@@ -1,20 +1,10 @@
+import { createRandom } from '@sluice/models/random';
 import type { ClickHouse } from '@sluice/warehouse';
 import type { Stores } from './kit.js';
 
 export const DAY_MS = 86_400_000;
 
 export const dayNumber = (date: string): number => Date.parse(date) / DAY_MS;
-
-/** Random numbers that are the same each time (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export interface SimulatedPerson {
   id: string;

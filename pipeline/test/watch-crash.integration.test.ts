@@ -1,3 +1,4 @@
+import { createRandom } from '@sluice/models/random';
 import { openEventLog, type EventLog } from '@sluice/event-log';
 import { ensureProject } from '@sluice/service-kit';
 import { migrateClickHouse, openClickHouse } from '@sluice/warehouse';
@@ -12,7 +13,6 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { WatchStep } from '../src/watch/steps.js';
 import type { KilledWatcherArguments } from './killed-watcher.js';
 import {
-  createRandom,
   dailyMean,
   DAY_MS,
   drawMessages,

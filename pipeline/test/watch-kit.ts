@@ -9,17 +9,6 @@ import { caughtUp, recordOf, runPipeline, type Message, type Stores } from './ki
 export const QUARTER_MS = 900_000;
 export const DAY_MS = 86_400_000;
 
-/** Numbers of [0, 1), the same for the same seed (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** A Poisson count, by counting exponential waits (Knuth). */
 export function drawPoisson(mean: number, random: () => number): number {
   let left = mean;

@@ -1,3 +1,4 @@
+import { createRandom } from '@sluice/models/random';
 import { createAskSaved } from '@sluice/analytics-api';
 import { createSeriesMonitor } from '@sluice/models/anomaly';
 import { createLogger } from '@sluice/service-kit';
@@ -9,7 +10,6 @@ import { notifyDue } from '../src/notify/notifier.js';
 import { createWatchMetrics } from '../src/watch/watch-metrics.js';
 import { ask, count, openStores, type Stores } from './kit.js';
 import {
-  createRandom,
   dailyMean,
   DAY_MS,
   drawMessages,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../faults/random.js';
+import { createRandom } from '@sluice/models/random';
 import { dailyRhythm, drawEvents } from './draw-events.js';
 
 describe('drawn events', () => {

@@ -1,7 +1,7 @@
 import type { Anomaly } from '@sluice/contracts';
 import { createGatewayClient } from '../client/gateway-client.js';
 import { wait } from '../client/wait.js';
-import { createRandom } from '../faults/random.js';
+import { createRandom } from '@sluice/models/random';
 import type { Target } from '../target/target.js';
 import { dailyRhythm, type EventSource } from './draw-events.js';
 import { sendHistory, startLiveTraffic } from './live-traffic.js';

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { planKills, VICTIMS, type Victim } from '../faults/plan-kills.js';
-import { createRandom } from '../faults/random.js';
+import { createRandom } from '@sluice/models/random';
 import { runFaults, type FaultsReport } from '../faults/run-faults.js';
 import { startStandalone } from '../instance/standalone-instance.js';
 import { alignedLines, numberText } from '../shapes/text.js';

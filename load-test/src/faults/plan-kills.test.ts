@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planKills, VICTIMS } from './plan-kills.js';
-import { createRandom } from './random.js';
+import { createRandom } from '@sluice/models/random';
 
 describe('planKills', () => {
   it('strikes every victim equally often, give or take one', () => {

@@ -1,5 +1,5 @@
 import { integritySchema } from '@sluice/contracts';
-import { createRandom } from '../faults/random.js';
+import { createRandom } from '@sluice/models/random';
 import { sendDataset, type RunCasesOptions } from './run-cases.js';
 
 export interface StreamsResult {

@@ -1,3 +1,5 @@
+import { createRandom } from '../random/index.js';
+
 /** Series for tests: they follow from their seed. */
 export interface SimulatedSeries {
   /** Expected events of the bucket that begins then. */
@@ -32,17 +34,6 @@ export function simulateCounts(seed: number, mean: number, dispersion = 0): Simu
         ? 0
         : drawPoisson(random, dispersion === 0 ? at : at * dispersion * drawGamma(random, 1 / dispersion));
     },
-  };
-}
-
-/** Numbers in [0, 1) that follow from a seed (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { calibrated, fitIsotonic, fitPlatt, poolAdjacentViolators } from './calibrate.js';
-import { createRandom } from './simulated-population.js';
+import { createRandom } from '../random/index.js';
 import { logistic, logOdds } from './special-functions.js';
 
 const cases = fc.array(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fitLogistic, logisticScore, type LogisticInput } from './logistic.js';
-import { createRandom } from './simulated-population.js';
+import { createRandom } from '../random/index.js';
 import { logistic } from './special-functions.js';
 
 function simulated(rows: number): LogisticInput {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createRandom } from '../random/index.js';
 import { createBands, horizonOf, horizonsOf } from './bands.js';
 import { foresee, neededHistory, type Forecast, type ForecastOptions } from './forecast.js';
 
@@ -6,17 +7,6 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** A Monday. */
 const START_MS = Date.UTC(2024, 0, 1);
-
-/** Mulberry32. */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const normal = (random: () => number): number =>
   Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -80,7 +70,7 @@ describe('bands of a forecast', () => {
         let better = 0;
         const runs = 14;
         for (let seed = 1; seed <= runs; seed += 1) {
-          const random = randomNumbers(seed * 7_919);
+          const random = createRandom(seed * 7_919);
           const values = Array.from({ length: length + ahead }, (_, index) =>
             valueAt(START_MS + index * stepMs, random, index),
           );
@@ -102,7 +92,7 @@ describe('bands of a forecast', () => {
   }
 
   it('say in the back-test what they hold of the future', () => {
-    const random = randomNumbers(4);
+    const random = createRandom(4);
     const values = Array.from({ length: 24 * 56 }, (_, index) =>
       poisson(30 * shape(START_MS + index * HOUR_MS), random),
     );
@@ -115,7 +105,7 @@ describe('bands of a forecast', () => {
 
   it('contain each other and never grow narrower, measured in what is expected to vary', () => {
     const bands = createBands(40);
-    const random = randomNumbers(1);
+    const random = createRandom(1);
     for (let n = 0; n < 2_000; n += 1) bands.note(1 + (n % 40), 25, normal(random));
     let before = 0;
     for (let step = 1; step <= 40; step += 1) {
@@ -165,7 +155,7 @@ describe('a forecast', () => {
   });
 
   it('knows last year’s course when there are two years of history', () => {
-    const random = randomNumbers(9);
+    const random = createRandom(9);
     const year = (day: number): number => 100 * (1 + 0.5 * Math.sin((2 * Math.PI * day) / 364));
     const values = daily(900, (day) => poisson(year(day), random));
     const { points } = made(foresee(optionsOf(values, 'day', 60)));
@@ -187,7 +177,7 @@ describe('a forecast', () => {
   });
 
   it('is never negative for counts, may be for what can be negative, and takes what is not known as not known', () => {
-    const random = randomNumbers(3);
+    const random = createRandom(3);
     const rare = daily(24 * 30, () => poisson(0.3, random));
     for (const { expected, lower95 } of made(foresee(optionsOf(rare, 'hour', 48))).points) {
       expect(expected).toBeGreaterThan(0);
@@ -203,7 +193,7 @@ describe('a forecast', () => {
   });
 
   it('is the same each time', () => {
-    const random = randomNumbers(5);
+    const random = createRandom(5);
     const values = daily(200, () => poisson(30, random));
     expect(foresee(optionsOf(values, 'day', 10))).toEqual(foresee(optionsOf(values, 'day', 10)));
   });
@@ -230,7 +220,7 @@ describe('a forecast', () => {
   });
 
   it('can be made as soon as it says so', () => {
-    const random = randomNumbers(8);
+    const random = createRandom(8);
     for (const interval of ['hour', 'day', 'week'] as const) {
       for (const ahead of [1, 2, 7, 64, 256]) {
         const values = daily(neededHistory(interval, ahead), () => 1 + poisson(20, random));

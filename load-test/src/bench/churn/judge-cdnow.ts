@@ -17,7 +17,7 @@ import {
   type Measures,
   type PurchaseRows,
 } from '@sluice/models/churn';
-import { createRandom } from '../../faults/random.js';
+import { createRandom } from '@sluice/models/random';
 import { dayOf } from './read-cdnow.js';
 
 /** Everybody's first purchase lies in the first twelve weeks of 1997; the models see 39 weeks, and foretell the next 39. */

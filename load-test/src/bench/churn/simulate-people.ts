@@ -1,4 +1,4 @@
-import { createRandom } from '../../faults/random.js';
+import { createRandom, gamma } from '@sluice/models/random';
 
 /** Pareto/NBD in days, and when people come. */
 export interface Population {
@@ -39,17 +39,4 @@ export function createPopulation(population: Population, seed: number): () => nu
     }
     return days;
   };
-}
-
-/** Gamma(shape, rate 1): Marsaglia & Tsang, A simple method for generating gamma variables, 2000. */
-function gamma(shape: number, random: () => number): number {
-  if (shape < 1) return gamma(shape + 1, random) * (1 - random()) ** (1 / shape);
-  const d = shape - 1 / 3;
-  const c = 1 / Math.sqrt(9 * d);
-  for (;;) {
-    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    const v = (1 + c * normal) ** 3;
-    if (v <= 0) continue;
-    if (Math.log(1 - random()) < normal * normal * 0.5 + d - d * v + d * Math.log(v)) return d * v;
-  }
 }

@@ -1,4 +1,4 @@
-import type { createRandom } from '../../faults/random.js';
+import type { createRandom } from '@sluice/models/random';
 
 type Random = ReturnType<typeof createRandom>;
 

@@ -1,5 +1,5 @@
 import { BUCKET_MS, createSeriesMonitor, type MonitorOptions } from '@sluice/models/anomaly';
-import { createRandom } from '../../faults/random.js';
+import { createRandom } from '@sluice/models/random';
 import { drawCount } from './draw-count.js';
 import { INJECTED, type Injected } from './injected.js';
 import { createSeason, ZONE } from './season.js';

@@ -1,4 +1,4 @@
-import { createRandom } from '../../faults/random.js';
+import { createRandom } from '@sluice/models/random';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../simulated-counts.js';
+import { createRandom } from '../../random/index.js';
 import { DriftSums, driftHeight, type DriftReading } from './drift.js';
 
 const DAY_MS = 86_400_000;
