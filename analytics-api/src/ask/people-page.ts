@@ -1,6 +1,7 @@
 import { SluiceError } from '@sluice/contracts';
 import { z } from 'zod';
 import type { ClickHouseQuestion } from '../query-port/run-query.js';
+import { joinPersonNames, PERSON_NAME } from '../sql/person-names.js';
 import type { PeopleSql } from './query-kind.js';
 
 const countRow = z.object({ total: z.int().nonnegative() });
@@ -30,16 +31,8 @@ export function askPeoplePage(
       where person > {page_after:UInt64} order by person limit {page_limit:UInt32}
     )
     select toString(page.hash) as person,
-      coalesce(nullIf(named.actor_id, ''), nullIf(merged.user_id, ''), '') as user_id
-    from page
-    left any join (
-      select actor_hash, actor_id from {db:Identifier}.actors final
-      where project_id = {project:UInt32} and actor_hash in (select hash from page)
-    ) as named on named.actor_hash = page.hash
-    left any join (
-      select sipHash64(user_id) as user_hash, user_id from {db:Identifier}.identities final
-      where project_id = {project:UInt32} and user_hash in (select hash from page)
-    ) as merged on merged.user_hash = page.hash
+      ${PERSON_NAME} as user_id
+    from page ${joinPersonNames('hash')}
     order by page.hash`,
   };
 }

@@ -10,6 +10,7 @@ import type { ChurnScores } from '../sql/churn-sql.js';
 import type { PersonlessContext } from '../sql/event-rows.js';
 import { filterConditions } from '../sql/filter-sql.js';
 import { withPeople } from '../sql/people-sql.js';
+import { joinPersonNames, PERSON_NAME } from '../sql/person-names.js';
 import { createStatement, type StatementOwner } from '../sql/statement.js';
 
 /** A date of Postgres as text. */
@@ -335,19 +336,11 @@ export function askScorePage(
       order by ${rank} desc, person desc limit ${statement.bind('UInt32', page.limit)}
     )
     select toString(page.person) as person,
-      coalesce(nullIf(named.actor_id, ''), nullIf(merged.user_id, ''), '') as user_id,
+      ${PERSON_NAME} as user_id,
       page.${rank} as rank, page.churn as churn, page.active as active, page.value as value,
       arrayMap(r -> (toString(r.1), r.2), page.reasons) as reasons,
       toString(page.last_active) as last_active, page.age_days as age_days
-    from page
-    left any join (
-      select actor_hash, actor_id from {db:Identifier}.actors final
-      where project_id = {project:UInt32} and actor_hash in (select person from page)
-    ) as named on named.actor_hash = page.person
-    left any join (
-      select sipHash64(user_id) as user_hash, user_id from {db:Identifier}.identities final
-      where project_id = {project:UInt32} and user_hash in (select person from page)
-    ) as merged on merged.user_hash = page.person
+    from page ${joinPersonNames('person')}
     order by page.${rank} desc, page.person desc`,
     params: statement.params,
   };
