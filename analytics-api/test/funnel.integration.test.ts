@@ -545,6 +545,34 @@ describe('a funnel', () => {
     ).toEqual([3, 0]);
   });
 
+  describe.each(['ordered', 'strict', 'unordered'] as const)('of %s steps', (order) => {
+    const names = Array.from({ length: 12 }, (_name, index) => `S${index}`);
+    const whole = names.map(() => 1);
+
+    it('may have twelve of them, five exclusions and groups', async () => {
+      await api.land(project.projectId, told({ u1: names.join(' ') }));
+      const exclusions = [0, 1, 2, 3, 4].map((place) => ({
+        event: `x${place}`,
+        after_step: place,
+        before_step: place + 1,
+      }));
+      expect(countsOf(await funnel(names, { order }))).toEqual(whole);
+      expect(countsOf(await funnel(names, { order, exclusions, exclusion_mode: 'stop' }))).toEqual(whole);
+      const { groups = [] } = await funnel(names, { order, exclusions, breakdown: { column: 'country' } });
+      expect(groups.map(countsOf)).toEqual([whole]);
+    });
+
+    it('may have as many that one event could do', async () => {
+      await api.land(project.projectId, told({ u1: 'A '.repeat(12) }));
+      const steps = names.map(() => 'A');
+      const exclusions = [
+        { event: 'x', after_step: 0, before_step: 1 },
+        { event: 'x', after_step: 3, before_step: 9 },
+      ];
+      expect(countsOf(await funnel(steps, { order, exclusions }))).toEqual(whole);
+    });
+  });
+
   it('is estimated without being counted', async () => {
     await api.land(project.projectId, told({ a: 'S P' }));
     const more = { dry_run: true, breakdown: { column: 'country' }, trend: 'day' };

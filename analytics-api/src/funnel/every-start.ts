@@ -1,6 +1,6 @@
 import type { FunnelQuery } from '@sluice/contracts';
 import type { Statement } from '../sql/statement.js';
-import type { Columns } from './latest-start.js';
+import type { Columns } from './in-layers.js';
 import {
   doesAnyStep,
   doesStep,

@@ -12,7 +12,8 @@ import type { Statement } from '../sql/statement.js';
 import { carryGroups, listGroups, type CarriedGroups, type ListedGroup } from './carried-groups.js';
 import { everyStart } from './every-start.js';
 import { funnelEvents } from './funnel-events.js';
-import { latestStart, type Columns } from './latest-start.js';
+import { inLayers, type Columns } from './in-layers.js';
+import { latestStart } from './latest-start.js';
 import { layoutOf, positionSql, timeOf, withTwins, type PositionLayout } from './positions.js';
 
 export interface Journeys {
@@ -64,9 +65,11 @@ function findJourneys(
     query.order === 'ordered' && query.exclusions.length === 0
       ? latestStart(query, layout, statement)
       : everyStart(query, layout, statement);
-  const found = `
-    select person, ${withTwins(layout, 'positions')} as sorted, ${columnsSql(search)}${carried === undefined ? '' : `, ${columnsSql(attributed(query, carried))}`}
-    from (${arrays})`;
+  const found = inLayers(arrays, [
+    { name: 'sorted', sql: withTwins(layout, 'positions') },
+    ...search,
+    ...(carried === undefined ? [] : attributed(query, carried)),
+  ]);
   const times = timesOf(layout);
   const conditions = ['depth > 0'];
   if (query.breakdown !== undefined && typeof query.attribution === 'object')
@@ -88,9 +91,6 @@ function findJourneys(
     where ${conditions.join(' and ')}`,
   };
 }
-
-const columnsSql = (columns: Columns): string =>
-  columns.map(({ name, sql }) => `${sql} as ${name}`).join(',\n      ');
 
 /** The time of the first step, and how long each of the others took after the one before. */
 function timesOf(layout: PositionLayout): string {

@@ -1,16 +1,14 @@
 import type { FunnelQuery } from '@sluice/contracts';
 import type { Statement } from '../sql/statement.js';
+import type { Columns } from './in-layers.js';
 import { doesStep, windowEnd, type PositionLayout } from './positions.js';
-
-/** Columns of SQL, each named, that may use those before them and `sorted`, the positions of a person in their order. */
-export type Columns = { name: string; sql: string }[];
 
 /**
  * The attempt that counts, of ordered steps without exclusions: one pass over the positions for each step. `s2` holds, at each
  * event, the latest start that has come as far as step 2 by then, 0 before there is one: of all attempts as far, the latest has
  * the most time left. So the first event at which `s3` is not 0 is the first to complete three steps.
  *
- * Gives `depth` (0: nothing was started) and `p1` … , the positions of its steps, 0 for those not reached. Nothing is asked by
+ * Uses `sorted`, the positions of a person in their order. Gives `depth` (0: nothing was started) and `p1` … , the positions of its steps, 0 for those not reached. Nothing is asked by
  * `if`: what it leaves out is still computed, and copying the rest to and fro takes a seventh of the whole. What is not there is
  * 0 by itself: an array has 0 at place 0, and behind its end.
  */
