@@ -27,7 +27,7 @@ await runService('analytics-api', settings, async (config, { log: logger }) => {
     clickhouse,
     log,
     logger,
-    registry: createMetricsRegistry(),
+    registry: createMetricsRegistry('analytics-api'),
     config: apiConfigOf(config),
   });
   const address = await api.app.listen({ host: config.HOST, port: config.PORT });

@@ -7,6 +7,7 @@ import {
   runService,
   serviceSettings,
   storeSettings,
+  VERSION,
 } from '@sluice/service-kit';
 import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
 import { z } from 'zod';
@@ -35,7 +36,7 @@ const settings = z.object({
 });
 
 await runService('pipeline', settings, async (config, { log: logger }) => {
-  const registry = createMetricsRegistry();
+  const registry = createMetricsRegistry('pipeline');
   const postgres = await openPostgres(config.POSTGRES_URL, {
     max: config.POSTGRES_CONNECTIONS,
     applicationName: 'sluice-pipeline',
@@ -65,7 +66,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     log: logger,
     registry,
     title: 'Sluice pipeline',
-    version: '0.1.0',
+    version: VERSION,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
   app.readiness.add('clickhouse', () => clickhouse.client.ping());

@@ -44,7 +44,7 @@ await runService('worker', settings, async (config, { log }) => {
     await migrateClickHouse(clickhouse, postgres.pool);
     const eventLog = await openEventLog(config.EVENT_LOG_URL);
     closers.push(() => eventLog.close());
-    const registry = createMetricsRegistry();
+    const registry = createMetricsRegistry('worker');
     const pipeline = await createPipeline({
       postgres,
       clickhouse,
