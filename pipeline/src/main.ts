@@ -1,7 +1,14 @@
 import { createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
 import { createHttpApp, createMetricsRegistry, runService } from '@sluice/service-kit';
-import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
+import {
+  migrateClickHouse,
+  migratePostgres,
+  openClickHouse,
+  openPostgres,
+  requireClickHouseSchema,
+  requirePostgresSchema,
+} from '@sluice/warehouse';
 import { createPipeline } from './pipeline.js';
 import { churnConfigOf } from './score/settings.js';
 import { pipelineSettings } from './settings.js';
@@ -15,8 +22,13 @@ await runService('pipeline', pipelineSettings, async (config, { log: logger }) =
   });
   const clickhouse = await openClickHouse(config.CLICKHOUSE_URL);
   const log = await openEventLog(config.EVENT_LOG_URL, { clientId: 'sluice-pipeline' });
-  await migratePostgres(postgres.pool);
-  await migrateClickHouse(clickhouse, postgres.pool);
+  if (config.MIGRATE) {
+    await migratePostgres(postgres.pool);
+    await migrateClickHouse(clickhouse, postgres.pool);
+  } else {
+    await requirePostgresSchema(postgres.pool);
+    await requireClickHouseSchema(clickhouse, postgres.pool);
+  }
 
   const pipeline = await createPipeline({
     postgres,
