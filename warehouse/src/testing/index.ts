@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { openClickHouse, type ClickHouse } from '../clickhouse/connection.js';
+import type { Connection, StatementConcurrency } from '../clickhouse/embedded-connection.js';
 import { migrateClickHouse } from '../migrations/migrate-clickhouse.js';
 import { migratePostgres } from '../migrations/migrate-postgres.js';
 import { openPostgres, type Postgres, type PostgresOptions } from '../postgres/connection.js';
@@ -60,4 +61,17 @@ export async function openTestClickHouse(pool?: pg.Pool): Promise<TestClickHouse
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+export { FormattedParameter } from '../clickhouse/statement-text.js';
+export type { Connection as EngineConnection } from '../clickhouse/embedded-connection.js';
+
+/** The embedded engine as the official client's connections talk to it, for whoever is a server of it. */
+export async function openEngineConnection(
+  dir: string,
+  concurrency: StatementConcurrency,
+): Promise<Connection> {
+  const { openEmbeddedEngine } = await import('../clickhouse/embedded-engine.js');
+  const { createEmbeddedConnection } = await import('../clickhouse/embedded-connection.js');
+  return createEmbeddedConnection(await openEmbeddedEngine(dir), concurrency);
 }
