@@ -1,5 +1,7 @@
+export * from './admin-actions.js';
 export * from './config.js';
 export * from './http-app.js';
+export * from './in-transaction.js';
 export * from './keys.js';
 export * from './lifecycle.js';
 export * from './problem.js';
