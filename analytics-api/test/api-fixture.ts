@@ -236,6 +236,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
     ...api,
     send,
     createAdminKey,
+    adminPort: () => api.adminListener!.address!.port,
     pool,
     clickhouse,
     log,

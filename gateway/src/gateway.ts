@@ -90,6 +90,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     version: '0.1.0',
     bodyLimit: config.maxBodyBytes,
     requestTimeoutMs: config.bodyTimeoutMs * 3,
+    metricsToken: config.metricsToken,
     ...(config.trustProxy === undefined ? {} : { trustProxy: config.trustProxy }),
   });
   await app.register(async (scope) => {

@@ -66,6 +66,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     registry,
     title: 'Sluice pipeline',
     version: '0.1.0',
+    metricsToken: config.METRICS_TOKEN,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
   app.readiness.add('clickhouse', () => clickhouse.client.ping());

@@ -1,4 +1,5 @@
 export * from './admin-actions.js';
+export * from './bearer-token.js';
 export * from './config.js';
 export * from './http-app.js';
 export * from './in-transaction.js';
@@ -7,4 +8,5 @@ export * from './lifecycle.js';
 export * from './problem.js';
 export * from './projects.js';
 export * from './readiness.js';
+export * from './second-listener.js';
 export * from './telemetry.js';
