@@ -51,6 +51,7 @@ await runService('pipeline', pipelineSettings, async (config, { log: logger }) =
     registry,
     title: 'Sluice pipeline',
     version: VERSION,
+    metricsToken: config.METRICS_TOKEN,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
   app.readiness.add('clickhouse', () => clickhouse.client.ping());
