@@ -14,6 +14,7 @@ export default build([], {
     'verify-queries': 'src/commands/verify-queries.ts',
     'verify-isolation': 'src/commands/verify-isolation.ts',
     'verify-anomalies': 'src/commands/verify-anomalies.ts',
+    'verify-monitoring': 'src/commands/verify-monitoring.ts',
     bench: 'src/commands/bench.ts',
   },
 });

@@ -14,6 +14,8 @@ const COMMANDS = {
   'verify-queries': 'load-test/dist/verify-queries.js',
   'verify-isolation': 'load-test/dist/verify-isolation.js',
   'verify-anomalies': 'load-test/dist/verify-anomalies.js',
+  'verify-monitoring': 'load-test/dist/verify-monitoring.js',
+  'monitoring-generate': 'monitoring/dist/generate.js',
   bench: 'load-test/dist/bench.js',
 };
 

@@ -1,4 +1,5 @@
 export * from './dashboards/read-dashboards.js';
+export * from './documented-metrics.js';
 export * from './metric-names.js';
 export * from './paths.js';
 export * from './prometheus/check.js';

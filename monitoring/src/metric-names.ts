@@ -17,10 +17,3 @@ export function metricNamesOf(expression: string): Set<string> {
   });
   return names;
 }
-
-/** The name that a metric has in the documentation: a histogram is served as three series. */
-export function documentedName(series: string, documented: ReadonlySet<string>): string | undefined {
-  if (documented.has(series)) return series;
-  const histogram = /^(.+)_(bucket|sum|count)$/.exec(series)?.[1];
-  return histogram !== undefined && documented.has(histogram) ? histogram : undefined;
-}
