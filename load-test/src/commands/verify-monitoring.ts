@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { readDashboards } from '@sluice/monitoring';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +71,7 @@ await runCommand<Flags>(program, async (flags, context) => {
     for (const problem of problems) context.tell(problem);
     if (flags.pictures !== undefined) {
       context.progress('drawing');
-      await drawDashboards(results, flags.pictures);
+      await drawDashboards(readDashboards(), results, flags.pictures);
     }
     return {
       ok,

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { findChromium } from '../clients/browser-sdk.js';
+import type { Panel, ShippedDashboard } from '@sluice/monitoring';
 import type { Answer, PanelResult } from './ask-panel.js';
 import { formatValue } from './format-value.js';
 
@@ -39,8 +40,12 @@ interface Chart {
   thresholds: { value: number; colour: string }[];
 }
 
-/** Draws each dashboard from what its queries gave, laid out as Grafana lays it out, and writes NAME.png into the folder. */
-export async function drawDashboards(results: readonly PanelResult[], dir: string): Promise<void> {
+/** Draws each dashboard from what its queries gave, laid out as Grafana lays it out, and writes UID.png into the folder. */
+export async function drawDashboards(
+  dashboards: readonly ShippedDashboard[],
+  results: readonly PanelResult[],
+  dir: string,
+): Promise<void> {
   const executablePath = await findChromium(undefined);
   if (executablePath === undefined) throw new Error('No Chromium here: "apt-get install chromium".');
   const require = createRequire(import.meta.url);
@@ -49,9 +54,11 @@ export async function drawDashboards(results: readonly PanelResult[], dir: strin
   await mkdir(dir, { recursive: true });
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
   try {
-    for (const uid of new Set(results.map(({ dashboard }) => dashboard))) {
-      const panels = results.filter(({ dashboard }) => dashboard === uid);
-      const { html, charts, height } = layOut(panels);
+    for (const { uid, panels } of dashboards) {
+      const { html, charts, height } = layOut(
+        results.filter(({ dashboard }) => dashboard === uid),
+        panels.filter(({ type }) => type === 'row'),
+      );
       const page = await browser.newPage({ viewport: { width: 24 * COLUMN, height } });
       await page.setContent(
         `<!doctype html><meta charset="utf-8"><style>${style}${STYLE}</style><body>${html}<script>${script}</script>
@@ -65,10 +72,15 @@ export async function drawDashboards(results: readonly PanelResult[], dir: strin
   }
 }
 
-function layOut(panels: readonly PanelResult[]): { html: string; charts: Chart[]; height: number } {
+function layOut(
+  panels: readonly PanelResult[],
+  rows: readonly Panel[],
+): { html: string; charts: Chart[]; height: number } {
   const charts: Chart[] = [];
-  // Rows' titles are panels, too, and were left out of the results: their lines stay free between the others.
   const bottom = Math.max(...panels.map(({ panel: { gridPos } }) => gridPos.y + gridPos.h));
+  const titles = rows.map(
+    ({ title, gridPos }) => `<h1 style="top:${gridPos.y * LINE}px">${escape(title)}</h1>`,
+  );
   const html = panels.map((result) => {
     const { panel } = result;
     const { x, y, w, h } = panel.gridPos;
@@ -77,7 +89,7 @@ function layOut(panels: readonly PanelResult[]): { html: string; charts: Chart[]
     const body = drawPanel(result, { width, height: height - 26 }, charts);
     return `<section style="left:${x * COLUMN + GAP / 2}px;top:${y * LINE + GAP / 2}px;width:${width}px;height:${height}px"><h2>${escape(panel.title)}</h2>${body}</section>`;
   });
-  return { html: html.join('\n'), charts, height: bottom * LINE };
+  return { html: [...titles, ...html].join('\n'), charts, height: bottom * LINE };
 }
 
 function drawPanel(result: PanelResult, size: { width: number; height: number }, charts: Chart[]): string {
@@ -194,6 +206,7 @@ const NO_DATA = '<p class="failed">No data</p>';
 const STYLE = `
 body { margin: 0; background: #f4f5f5; font: 12px "DejaVu Sans", Arial, sans-serif; color: #333; position: relative }
 section { position: absolute; background: #fff; border: 1px solid #e2e4e6; border-radius: 3px; box-sizing: border-box; overflow: hidden }
+h1 { position: absolute; left: 6px; margin: 0; font-size: 13px; font-weight: 600; line-height: 32px; color: #555 }
 h2 { margin: 5px 8px 3px; font-size: 12px; font-weight: 600; white-space: nowrap }
 .stat { margin: 0; text-align: center; font-size: 28px; line-height: 60px }
 .failed { color: #c4162a; margin: 8px }
@@ -209,6 +222,10 @@ td.number { text-align: right }
 
 /** Runs within the page. */
 const DRAW = `(charts) => {
+  const timeText = (seconds, times) => {
+    const text = new Date(seconds * 1000).toISOString();
+    return times[times.length - 1] - times[0] > 86400 ? text.slice(5, 10) : text.slice(11, 19);
+  };
   for (const chart of charts) {
     const most = Math.max(...chart.data.slice(1).flat().filter((value) => value !== null));
     const least = Math.min(0, ...chart.data.slice(1).flat().filter((value) => value !== null));
@@ -221,7 +238,7 @@ const DRAW = `(charts) => {
         cursor: { show: false },
         scales: { y: { range: [least, most > least ? most * 1.1 : least + 1] } },
         axes: [
-          { ...axis, size: 22 },
+          { ...axis, size: 22, space: 70, values: (_plot, ticks) => ticks.map((tick) => timeText(tick, chart.data[0])) },
           { ...axis, size: 64, space: 26, values: (_plot, ticks) => ticks.map((tick) => formatValue(tick, chart.unit)) },
         ],
         series: [

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createGatewayClient, type GatewayClient } from '../client/gateway-client.js';
 import { deliver } from '../client/deliver.js';
 import { wait } from '../client/wait.js';
@@ -50,7 +51,7 @@ export async function runSteady(
   const child = spawn(
     process.execPath,
     [
-      fileURLToPath(new URL('../../dist/steady.js', import.meta.url)),
+      steadyPath(),
       ...['--url', target.gatewayUrl, '--key', target.writeKey],
       ...['--rate', String(options.eventsPerSecond), '--duration', `${options.seconds}s`],
       ...['--shape', 'spike', '--peak', String(options.eventsPerSecond * 2), '--batch', '10'],
@@ -65,6 +66,12 @@ export async function runSteady(
     child.once('exit', resolve);
   });
   if (code !== 0) throw new Error(`The load came to a bad end:\n${said}`);
+}
+
+/** The built command, whether this code runs built or from its sources. */
+function steadyPath(): string {
+  const entry = createRequire(import.meta.url).resolve('@sluice/load-test');
+  return fileURLToPath(new URL('../dist/steady.js', pathToFileURL(entry)));
 }
 
 /** Everything that is not load: what is refused, what comes twice, and questions. Goes on until the signal aborts. */

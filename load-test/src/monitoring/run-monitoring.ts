@@ -94,8 +94,10 @@ export async function runMonitoring(options: MonitoringOptions): Promise<Monitor
   const contextOf =
     (dashboard: string) =>
     (source: 'prometheus' | 'postgres' | 'clickhouse'): QueryContext => ({
-      // Metrics are as old as the run; a week of events was sent.
-      fromMs: source === 'clickhouse' ? toMs - HISTORY_DAYS * 86_400_000 : fromMs,
+      // Metrics are as old as the run, the ledger counts by whole minutes, and a week of events was sent.
+      fromMs: { prometheus: fromMs, postgres: fromMs - 60_000, clickhouse: toMs - HISTORY_DAYS * 86_400_000 }[
+        source
+      ],
       toMs,
       intervalSeconds: SCRAPE_SECONDS,
       scrapeSeconds: SCRAPE_SECONDS,

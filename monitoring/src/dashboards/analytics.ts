@@ -79,13 +79,13 @@ where ${OF_PROJECT} and not is_bot and actor_hash != 0 and $__dateFilter(day)`,
     .withPanel(
       lines({
         title: 'Events by name',
-        description: 'The eight most frequent, by quarter of an hour or more.',
+        description: 'The eight most frequent, by the hour or more.',
         unit: 'short',
         width: 16,
         height: 8,
         queries: [
           {
-            clickhouse: `select toStartOfInterval(bucket, interval greatest(900, $__interval_s) second) as time, event, sum(events) as events
+            clickhouse: `select toStartOfInterval(bucket, interval greatest(3600, $__interval_s) second) as time, event, sum(events) as events
 from \${rollups:raw}.counts_15m
 where ${OF_PROJECT} and not is_bot and event != '' and $__timeFilter(bucket) and event in (
   select event from \${rollups:raw}.counts_15m
@@ -201,10 +201,10 @@ group by channel, device order by people desc limit 10`,
         width: 8,
         queries: [
           {
-            clickhouse: `select currency, toFloat64(sum(revenue)) as revenue, count() as orders, uniqExact(actor_hash) as buyers
+            clickhouse: `select currency, toFloat64(sum(revenue)) as amount, count() as orders, uniqExact(actor_hash) as buyers
 from \${rollups:raw}.events
 where ${OF_PROJECT} and not is_bot and revenue is not null and $__timeFilter(timestamp)
-group by currency order by revenue desc`,
+group by currency order by amount desc`,
             as: 'table',
           },
         ],

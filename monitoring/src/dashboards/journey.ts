@@ -147,7 +147,8 @@ export function journey({ lines, number, table }: Panels): Dashboard {
             legend: 'appended',
           },
           {
-            prometheus: 'sum by (reason) (rate(sluice_event_log_append_failures_total[$__rate_interval]))',
+            prometheus:
+              'sum by (reason) (rate(sluice_event_log_append_failures_total[$__rate_interval])) or on () vector(0)',
             legend: 'refused: {{reason}}',
           },
         ],
@@ -318,7 +319,7 @@ order by dead_letter_id desc limit 20`,
         queries: [
           {
             prometheus:
-              'sum by (stage) (rate(sluice_pipeline_failures_total[$__rate_interval])) or vector(0)',
+              'sum by (stage) (rate(sluice_pipeline_failures_total[$__rate_interval])) or on () vector(0)',
             legend: 'failed: {{stage}}',
           },
           {
@@ -421,7 +422,8 @@ order by dead_letter_id desc limit 20`,
         unit: 'none',
         queries: [
           {
-            prometheus: 'sum by (channel, outcome) (increase(sluice_notify_attempts_total[1h])) or vector(0)',
+            prometheus:
+              'sum by (channel, outcome) (increase(sluice_notify_attempts_total[1h])) or on () vector(0)',
             legend: '{{channel}} {{outcome}}',
           },
         ],

@@ -44,7 +44,8 @@ export function createPanels(alerts: readonly Alert[]): Panels {
       const alert = alerts.find((one) => one.alert === name);
       if (alert === undefined) throw new Error(`There is no alert ${name}.`);
       const { value, severity } = thresholdOf(alert);
-      return { value, color: COLOURS[severity] };
+      // The colour of a step begins at its value, an alert only beyond it: nothing is no reason for red.
+      return { value: value === 0 ? 0.001 : value, color: COLOURS[severity] };
     });
     return [{ value: null, color: 'green' }, ...steps.sort((a, b) => a.value - b.value)];
   }
