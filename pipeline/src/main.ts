@@ -35,7 +35,7 @@ const settings = z.object({
   GEOIP_PATH: z.string().optional().describe('A MaxMind database (.mmdb); without it there is no geography.'),
 });
 
-await runService('pipeline', settings, async (config, { log: logger }) => {
+await runService('pipeline', settings, async (config, { log: logger, tracer }) => {
   const registry = createMetricsRegistry('pipeline');
   const postgres = await openPostgres(config.POSTGRES_URL, {
     max: config.POSTGRES_CONNECTIONS,
@@ -52,6 +52,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     log,
     logger,
     registry,
+    tracer,
     askSaved: createAskSaved({ postgres, clickhouse, log, logger }),
     config: {
       watch: watchConfigOf(config),

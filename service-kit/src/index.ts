@@ -6,3 +6,4 @@ export * from './problem.js';
 export * from './projects.js';
 export * from './readiness.js';
 export * from './telemetry.js';
+export * from './tracing.js';

@@ -9,6 +9,6 @@ const settings = z.object({
 });
 
 /** The gateway of one machine: with the example shop at `/shop`. */
-await runService('gateway', settings, (config, { log }) =>
-  runGateway(config, log, (app) => serveShop(app, config.SHOP_WRITE_KEY)),
+await runService('gateway', settings, (config, context) =>
+  runGateway(config, context, (app) => serveShop(app, config.SHOP_WRITE_KEY)),
 );

@@ -25,7 +25,7 @@ const settings = z.object({
  * Pipeline and analytics API in one process, because the embedded ClickHouse engine lives in exactly one: the pipeline
  * writes into it, the API reads from it.
  */
-await runService('worker', settings, async (config, { log }) => {
+await runService('worker', settings, async (config, { log, tracer }) => {
   const closers: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.reverse()) await close();
@@ -51,6 +51,7 @@ await runService('worker', settings, async (config, { log }) => {
       log: eventLog,
       logger: log.child({ part: 'pipeline' }),
       registry,
+      tracer,
       askSaved: createAskSaved({ postgres, clickhouse, log: eventLog, logger: log.child({ part: 'watch' }) }),
       config: {
         geographyPath: config.GEOIP_PATH,
