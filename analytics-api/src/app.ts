@@ -1,6 +1,6 @@
 import cors from '@fastify/cors';
 import type { EventLog } from '@sluice/event-log';
-import { createHttpApp, createKeyStore, type HttpApp, type Logger } from '@sluice/service-kit';
+import { createHttpApp, createKeyStore, type HttpApp, type Logger, type Tracer } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
@@ -38,6 +38,7 @@ import { registerSavedAnswers } from './routes/saved-answers.js';
 import { registerStatus } from './routes/status.js';
 import { registerUsers } from './routes/users.js';
 import { registerWatches } from './routes/watches.js';
+import { createApiTelemetry } from './telemetry.js';
 
 export interface AnalyticsApiOptions {
   postgres: Postgres;
@@ -47,6 +48,8 @@ export interface AnalyticsApiOptions {
   logger: Logger;
   registry: Registry;
   config?: Partial<AnalyticsApiConfig>;
+  /** Makes a span of each question that is traced. Default: there are none. */
+  tracer?: Tracer | undefined;
   now?: () => number;
 }
 
@@ -79,6 +82,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   const config = { ...DEFAULT_CONFIG, ...options.config };
   const stopping = new AbortController();
   const measured = createQueryMetrics(registry);
+  const telemetry = createApiTelemetry(logger, registry, options.tracer);
   const limits = { timeoutMs: config.queryTimeoutMs, maxRows: MAX_ROWS };
   const runPostgres = measured('postgres', createRunPostgres(postgres.pool, limits));
   const context: ApiContext = {
@@ -99,6 +103,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
+    telemetry,
     config,
     stopping: stopping.signal,
     now,
@@ -121,11 +126,17 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   });
   app.readiness.add('event log', () => log.ping());
 
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url } = request.routeOptions;
+    // What looks after the service is no question to it.
+    if (url === undefined || url.startsWith('/v1/')) telemetry.requestAnswered(url, reply.statusCode);
+    done();
+  });
   // Keys open the API, not cookies, so that every site may ask; a key can be bound to its own origins.
   await app.register(cors, {
     origin: true,
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id'],
+    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id', 'traceparent'],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 86_400,
   });
@@ -156,7 +167,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerDeadLetters(scope, context);
     registerStatus(scope, context);
   });
-  const auditor = startAuditor(context, registry);
+  const auditor = startAuditor(context, telemetry);
 
   return {
     app,

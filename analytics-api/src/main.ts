@@ -18,7 +18,7 @@ const settings = z.object({
   ...apiSettings,
 });
 
-await runService('analytics-api', settings, async (config, { log: logger }) => {
+await runService('analytics-api', settings, async (config, { log: logger, tracer }) => {
   const postgres = await openPostgres(config.POSTGRES_URL, { applicationName: 'sluice-analytics-api' });
   const clickhouse = await openClickHouse(config.CLICKHOUSE_URL);
   const log = await openEventLog(config.EVENT_LOG_URL, { clientId: 'sluice-analytics-api', readOnly: true });
@@ -29,6 +29,7 @@ await runService('analytics-api', settings, async (config, { log: logger }) => {
     logger,
     registry: createMetricsRegistry('analytics-api'),
     config: apiConfigOf(config),
+    tracer,
   });
   const address = await api.app.listen({ host: config.HOST, port: config.PORT });
   logger.info({ address }, 'the analytics API answers');

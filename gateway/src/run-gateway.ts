@@ -1,5 +1,10 @@
 import { openEventLog } from '@sluice/event-log';
-import { createMetricsRegistry, type HttpApp, type ServiceContext, type Stoppable } from '@sluice/service-kit';
+import {
+  createMetricsRegistry,
+  type HttpApp,
+  type ServiceContext,
+  type Stoppable,
+} from '@sluice/service-kit';
 import { migratePostgres, openPostgres } from '@sluice/warehouse';
 import type { z } from 'zod';
 import { configOf, type gatewaySettings } from './config.js';

@@ -26,7 +26,9 @@ export const tracingSettings = {
     .min(0)
     .max(1)
     .default(0.01)
-    .describe('Share of the requests that begin a trace; what comes with a recorded trace is always recorded.'),
+    .describe(
+      'Share of the requests that begin a trace; what comes with a recorded trace is always recorded.',
+    ),
 };
 
 export interface TracingOptions {
@@ -59,8 +61,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
     import('@opentelemetry/resources'),
     import('@opentelemetry/sdk-trace'),
   ]);
-  const warn = (message: string, ...details: unknown[]): void =>
-    log.warn({ details }, `tracing: ${message}`);
+  const warn = (message: string, ...details: unknown[]): void => log.warn({ details }, `tracing: ${message}`);
   const ignore = (): void => undefined;
   diag.setLogger(
     { error: warn, warn, info: ignore, debug: ignore, verbose: ignore },

@@ -67,6 +67,7 @@ await runService('worker', settings, async (config, { log, tracer }) => {
       logger: log.child({ part: 'analytics-api' }),
       registry,
       config: apiConfigOf(config),
+      tracer,
     });
     closers.push(() => api.stop());
     await api.app.listen({ host: config.HOST, port: config.PORT });

@@ -12,7 +12,7 @@ import {
   SluiceError,
 } from '@sluice/contracts';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { findChurnRun } from '../ask/find-churn-run.js';
 import { listScores } from '../churn/list-scores.js';
 import { modelAnswerOf } from '../churn/run-answer.js';
@@ -63,8 +63,7 @@ export function registerChurn(app: ApiScope, context: ApiContext): void {
         response: { 200: churnPageSchema, ...faults },
       },
     },
-    async (request, reply) =>
-      listScores(request.query, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+    async (request, reply) => listScores(request.query, askerOf(request, reply), context),
   );
 
   app.get(
