@@ -102,6 +102,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     version: VERSION,
     bodyLimit: config.maxBodyBytes,
     requestTimeoutMs: config.bodyTimeoutMs * 3,
+    metricsToken: config.metricsToken,
     ...(config.trustProxy === undefined ? {} : { trustProxy: config.trustProxy }),
   });
   await app.register(async (scope) => {

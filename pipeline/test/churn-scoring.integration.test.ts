@@ -24,7 +24,7 @@ const NOW_MS = (LAST + 1) * DAY_MS + 6 * 3_600_000;
 
 function optionsOf(stores: Stores, over: Partial<ScoringOptions> = {}): ScoringOptions {
   return {
-    pool: stores.postgres.pool,
+    pool: stores.asPipeline.pool,
     clickhouse: stores.clickhouse,
     log: stores.log,
     logger: createLogger('scoring', 'silent'),

@@ -83,12 +83,12 @@ const SILENT = createLogger('watch', 'silent');
 
 /** A watcher whose clock is moved by hand. */
 export function handWatcher(
-  stores: Pick<Stores, 'postgres' | 'clickhouse' | 'log'>,
+  stores: Pick<Stores, 'asPipeline' | 'clickhouse' | 'log'>,
   options: Partial<WatcherOptions> = {},
 ): Watcher & { clock: { nowMs: number }; passAt(nowMs: number): Promise<void> } {
   const clock = { nowMs: 0 };
   const watcher = createWatcher({
-    pool: stores.postgres.pool,
+    pool: stores.asPipeline.pool,
     clickhouse: stores.clickhouse,
     log: stores.log,
     logger: SILENT,

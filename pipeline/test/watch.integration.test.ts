@@ -88,7 +88,7 @@ describe('watching a stream with weeks of history', () => {
       stopping: new AbortController().signal,
       now: () => nowMs,
     };
-    while ((await notifyDue({ pool: stores.postgres.pool, logger, tools })) > 0);
+    while ((await notifyDue({ pool: stores.asPipeline.pool, logger, tools })) > 0);
   }
 
   /** Lets the clock come to the closing of every bucket of a time. */

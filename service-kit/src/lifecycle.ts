@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { ConfigError, readConfig, type serviceSettings } from './config.js';
-import { createLogger, type ServiceName } from './telemetry.js';
+import { createLogger } from './telemetry.js';
 import { startTracing, type Tracer, type Tracing, type tracingSettings } from './tracing.js';
 
 export interface Stoppable {
@@ -22,7 +22,7 @@ export interface ServiceContext {
  * usable. Ends by SIGKILL when it crashed or did not stop in time.
  */
 export async function runService<S extends z.ZodObject>(
-  name: ServiceName,
+  name: string,
   schema: S,
   start: (config: z.infer<S>, context: ServiceContext) => Promise<Stoppable>,
 ): Promise<void> {
@@ -78,7 +78,7 @@ export async function runService<S extends z.ZodObject>(
 }
 
 async function tracingOf(
-  service: ServiceName,
+  service: string,
   settings: z.infer<z.ZodObject<typeof tracingSettings>>,
   log: Logger,
 ): Promise<Tracing | undefined> {
