@@ -7,8 +7,8 @@ import type { Panel, ShippedDashboard } from '@sluice/monitoring';
 import type { Answer, PanelResult } from './ask-panel.js';
 import { formatValue } from './format-value.js';
 
-const COLUMN = 50;
-const LINE = 30;
+const COLUMN = 42;
+const LINE = 28;
 const GAP = 6;
 const COLOURS = [
   '#56a64b',
