@@ -10,7 +10,7 @@ import { noteStep, type Erasure } from './erasures.js';
 export interface ErasedPerson {
   projectId: number;
   /** Hashes of all ids. */
-  hashes: readonly string[];
+  hashes: readonly bigint[];
 }
 
 export interface ColumnarTools {

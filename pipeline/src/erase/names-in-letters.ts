@@ -1,3 +1,4 @@
+import { clientTime } from '../decode/timestamps.js';
 import { isObject, type JsonValue } from '../decode/json.js';
 
 /** Under these keys, messages name people. */
@@ -38,6 +39,16 @@ export function idsNamedBy(bytes: Uint8Array): string[] {
     }
   }
   return [...ids];
+}
+
+/** When a refused message says that it happened, milliseconds since the epoch; undefined where it says nothing of use. */
+export function timeNamedBy(bytes: Uint8Array): number | undefined {
+  try {
+    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonValue;
+    return isObject(value) ? clientTime(value.timestamp ?? value.originalTimestamp) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function note(ids: Set<string>, id: JsonValue | undefined): void {

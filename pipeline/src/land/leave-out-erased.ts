@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { DeadLetter } from '../decode/decode-record.js';
-import { idsNamedBy } from '../erase/names-in-letters.js';
+import { idsNamedBy, timeNamedBy } from '../erase/names-in-letters.js';
 import { hashId } from './id-hash.js';
 import { LOCKS } from './locks.js';
 import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
@@ -143,9 +143,9 @@ function idsOf({ userId, anonymousId, previousId }: PreparedMessage): string[] {
   return [actor, previousId].filter((id) => id !== null);
 }
 
-/** A letter is whole or not at all: when it happened is not known, so its receipt counts. */
+/** A letter goes as a whole: by its own time, where it says one that can be read, or by that of its receipt. */
 function isErasedLetter(letter: DeadLetter, erasedUntil: ErasedUntil): boolean {
-  const atMs = letter.receivedAtMs ?? -Infinity;
+  const atMs = Math.min(letter.receivedAtMs ?? -Infinity, timeNamedBy(letter.bytes) ?? Infinity);
   return idsNamedBy(letter.bytes).some((id) => atMs <= (erasedUntil(id) ?? -Infinity));
 }
 

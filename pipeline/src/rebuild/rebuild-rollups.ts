@@ -75,7 +75,8 @@ export async function rebuildRollups(options: RebuildOptions): Promise<RebuildRe
     const locked = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, 0) as locked', [
       LOCKS.REBUILD,
     ]);
-    if (locked.rows[0]?.locked !== true) throw new RebuildRunningError('A rebuild is running already, or somebody is being erased.');
+    if (locked.rows[0]?.locked !== true)
+      throw new RebuildRunningError('A rebuild is running already, or somebody is being erased.');
     const before = await liveGeneration(client);
     if (before === undefined) throw new Error('No generation of the rollups is live: run the migrations.');
     const generation = await startGeneration(client, clickhouse);
