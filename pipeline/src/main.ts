@@ -1,6 +1,6 @@
 import { createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
-import { createHttpApp, createMetricsRegistry, runService } from '@sluice/service-kit';
+import { createHttpApp, createMetricsRegistry, runService, VERSION } from '@sluice/service-kit';
 import {
   migrateClickHouse,
   migratePostgres,
@@ -15,7 +15,7 @@ import { pipelineSettings } from './settings.js';
 import { watchConfigOf } from './watch/settings.js';
 
 await runService('pipeline', pipelineSettings, async (config, { log: logger }) => {
-  const registry = createMetricsRegistry();
+  const registry = createMetricsRegistry('pipeline');
   const postgres = await openPostgres(config.POSTGRES_URL, {
     max: config.POSTGRES_CONNECTIONS,
     applicationName: 'sluice-pipeline',
@@ -50,7 +50,8 @@ await runService('pipeline', pipelineSettings, async (config, { log: logger }) =
     log: logger,
     registry,
     title: 'Sluice pipeline',
-    version: '0.1.0',
+    version: VERSION,
+    metricsToken: config.METRICS_TOKEN,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
   app.readiness.add('clickhouse', () => clickhouse.client.ping());

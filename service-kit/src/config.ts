@@ -77,6 +77,11 @@ export const serviceSettings = {
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('Least severe log line to write.'),
+  METRICS_TOKEN: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .optional()
+    .describe('Who asks for /metrics must carry it as a Bearer token; without it everybody may ask.'),
   SHUTDOWN_TIMEOUT_MS: integerSetting(25_000).describe('Longest time for a graceful shutdown, milliseconds.'),
 };
 

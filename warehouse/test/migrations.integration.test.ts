@@ -53,9 +53,17 @@ async function tables(): Promise<string[]> {
 describe('migratePostgres', () => {
   it('applies every file once, in order', async () => {
     const names = (await readMigrations('postgres')).map((file) => file.name);
-    expect(await migratePostgres(postgres.pool)).toEqual({ applied: names, version: names.at(-1) });
+    expect(await migratePostgres(postgres.pool)).toEqual({
+      applied: names,
+      version: names.at(-1),
+      missingRoles: [],
+    });
     const before = await tables();
-    expect(await migratePostgres(postgres.pool)).toEqual({ applied: [], version: names.at(-1) });
+    expect(await migratePostgres(postgres.pool)).toEqual({
+      applied: [],
+      version: names.at(-1),
+      missingRoles: [],
+    });
     expect(await tables()).toEqual(before);
   });
 
@@ -75,6 +83,7 @@ describe('migratePostgres', () => {
     expect(await migratePostgres(postgres.pool, [first, mended])).toEqual({
       applied: ['0002_second'],
       version: '0002_second',
+      missingRoles: [],
     });
   });
 

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { accessPrefixOf, managesAccess } from '../clickhouse/access.js';
 import type { ClickHouse } from '../clickhouse/connection.js';
 import { liveGeneration } from '../clickhouse/generations.js';
 import { readMigrations, type Migration } from './migration-files.js';
@@ -75,15 +76,33 @@ async function pendingMigrations(
   return known.filter(({ name }) => !names.has(name));
 }
 
+/**
+ * Makes the services' roles and gives them what they need, as the migrations say. For servers whose administrator came
+ * after the schema.
+ * @throws Error of ClickHouse, when this login may not.
+ */
+export async function grantClickHouseAccess(clickhouse: ClickHouse): Promise<void> {
+  for (const { sql } of await readMigrations('clickhouse')) {
+    for (const statement of splitStatements(sql)) {
+      if (statement.startsWith(ACCESS)) {
+        await clickhouse.client.command({ query: filledIn(statement, clickhouse).slice(ACCESS.length) });
+      }
+    }
+  }
+}
+
+/** Begins statements about roles, which not every login may make. */
+const ACCESS = '{access}';
+
 /** ClickHouse has no transactions over schema changes: statements are written to be repeatable after a crash. */
 async function apply(clickhouse: ClickHouse, database: string, migration: Migration): Promise<void> {
-  const { client, layout } = clickhouse;
-  const sql = migration.sql
-    .replaceAll('{db}', database)
-    .replaceAll('{on_cluster}', layout.onCluster)
-    .replaceAll('{deduplication_window}', layout.deduplicationWindow)
-    .replace(/\{engine:([^}]+)\}/g, (_all, name: string) => layout.engine(name));
-  for (const query of splitStatements(sql)) {
+  const { client } = clickhouse;
+  const sql = filledIn(migration.sql, clickhouse).replaceAll('{db}', database);
+  const leavesOutAccess = sql.includes(ACCESS) && !(await managesAccess(clickhouse));
+  for (const statement of splitStatements(sql)) {
+    const isAccess = statement.startsWith(ACCESS);
+    if (isAccess && leavesOutAccess) continue;
+    const query = isAccess ? statement.slice(ACCESS.length) : statement;
     try {
       await client.command({ query });
     } catch (error) {
@@ -96,4 +115,13 @@ async function apply(clickhouse: ClickHouse, database: string, migration: Migrat
     format: 'JSONEachRow',
     clickhouse_settings: clickhouse.insertSettings,
   });
+}
+
+function filledIn(sql: string, clickhouse: ClickHouse): string {
+  const { layout } = clickhouse;
+  return sql
+    .replaceAll('{prefix}', accessPrefixOf(clickhouse))
+    .replaceAll('{on_cluster}', layout.onCluster)
+    .replaceAll('{deduplication_window}', layout.deduplicationWindow)
+    .replace(/\{engine:([^}]+)\}/g, (_all, name: string) => layout.engine(name));
 }
