@@ -14,6 +14,8 @@ export default build([], {
     'verify-queries': 'src/commands/verify-queries.ts',
     'verify-isolation': 'src/commands/verify-isolation.ts',
     'verify-anomalies': 'src/commands/verify-anomalies.ts',
+    'verify-services': 'src/commands/verify-services.ts',
+    'clickhouse-bridge': 'src/services/clickhouse-bridge/bridge-process.ts',
     bench: 'src/commands/bench.ts',
   },
 });

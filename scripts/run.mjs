@@ -14,6 +14,7 @@ const COMMANDS = {
   'verify-queries': 'load-test/dist/verify-queries.js',
   'verify-isolation': 'load-test/dist/verify-isolation.js',
   'verify-anomalies': 'load-test/dist/verify-anomalies.js',
+  'verify-services': 'load-test/dist/verify-services.js',
   bench: 'load-test/dist/bench.js',
 };
 
