@@ -251,7 +251,7 @@ describe('docker-compose.yml', () => {
           mounted: true,
         });
       }
-      for (const [, host = '', port] of text.matchAll(/^\s*url:\s*['"]?http:\/\/([a-z-]+):(\d+)/gm)) {
+      for (const [, host = '', port] of text.matchAll(/^\s*url:\s*['"]?(?:http:\/\/)?([a-z-]+):(\d+)/gm)) {
         expect({ host, port: Number(port) }).toEqual({
           host,
           port: ADDRESSES[host as keyof typeof ADDRESSES],

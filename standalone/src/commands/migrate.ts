@@ -15,8 +15,8 @@ export function registerMigrate(program: Command): void {
     .addHelpText(
       'after',
       `
-With SLUICE_GATEWAY_PASSWORD, SLUICE_PIPELINE_PASSWORD or SLUICE_API_PASSWORD in the environment, makes the login of that
-service, too: DATABASE_gateway_login, DATABASE_pipeline_login, DATABASE_api_login, with no more privileges than it needs.`,
+With SLUICE_GATEWAY_PASSWORD, SLUICE_PIPELINE_PASSWORD, SLUICE_API_PASSWORD or SLUICE_READONLY_PASSWORD in the environment,
+makes that login, too (DATABASE_gateway_login, DATABASE_pipeline_login …), with no more privileges than it needs.`,
     )
     .action(async (_flags: unknown, command: Command) => {
       const urls = urlsOf(command);

@@ -16,6 +16,11 @@ export const loginSettings = z.object({
   SLUICE_GATEWAY_PASSWORD: z.string().min(8).optional().describe("Password of the gateway's login."),
   SLUICE_PIPELINE_PASSWORD: z.string().min(8).optional().describe("Password of the pipeline's logins."),
   SLUICE_API_PASSWORD: z.string().min(8).optional().describe("Password of the analytics API's logins."),
+  SLUICE_READONLY_PASSWORD: z
+    .string()
+    .min(8)
+    .optional()
+    .describe('Password of the logins of dashboards and analysts, who only read.'),
 });
 
 /**
@@ -33,6 +38,7 @@ export async function makeServiceLogins(
     ['gateway', undefined, settings.SLUICE_GATEWAY_PASSWORD],
     ['pipeline', 'pipeline', settings.SLUICE_PIPELINE_PASSWORD],
     ['api', 'api', settings.SLUICE_API_PASSWORD],
+    ['readonly', 'readonly', settings.SLUICE_READONLY_PASSWORD],
   ];
   if (passwords.every(([, , password]) => password === undefined)) return;
   const isManaged = await managesAccess(clickhouse);
