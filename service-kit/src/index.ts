@@ -1,5 +1,6 @@
 export * from './admin-actions.js';
 export * from './bearer-token.js';
+export * from './censor.js';
 export * from './config.js';
 export * from './http-app.js';
 export * from './in-transaction.js';
@@ -10,3 +11,4 @@ export * from './projects.js';
 export * from './readiness.js';
 export * from './second-listener.js';
 export * from './telemetry.js';
+export * from './tracing.js';
