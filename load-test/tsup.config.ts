@@ -17,6 +17,7 @@ export default build([], {
     'verify-anomalies': 'src/commands/verify-anomalies.ts',
     'verify-services': 'src/commands/verify-services.ts',
     'clickhouse-bridge': 'src/services/clickhouse-bridge/bridge-process.ts',
+    'verify-monitoring': 'src/commands/verify-monitoring.ts',
     bench: 'src/commands/bench.ts',
   },
 });

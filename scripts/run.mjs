@@ -16,6 +16,8 @@ const COMMANDS = {
   'verify-isolation': 'load-test/dist/verify-isolation.js',
   'verify-anomalies': 'load-test/dist/verify-anomalies.js',
   'verify-services': 'load-test/dist/verify-services.js',
+  'verify-monitoring': 'load-test/dist/verify-monitoring.js',
+  'monitoring-generate': 'monitoring/dist/generate.js',
   bench: 'load-test/dist/bench.js',
 };
 
