@@ -1,40 +1,13 @@
 import { createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
-import {
-  createHttpApp,
-  createMetricsRegistry,
-  integerSetting,
-  runService,
-  serviceSettings,
-  storeSettings,
-} from '@sluice/service-kit';
+import { createHttpApp, createMetricsRegistry, runService } from '@sluice/service-kit';
 import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
-import { z } from 'zod';
 import { createPipeline } from './pipeline.js';
-import { churnConfigOf, churnSettings } from './score/settings.js';
-import { watchConfigOf, watchSettings } from './watch/settings.js';
+import { churnConfigOf } from './score/settings.js';
+import { pipelineSettings } from './settings.js';
+import { watchConfigOf } from './watch/settings.js';
 
-const settings = z.object({
-  ...serviceSettings,
-  ...storeSettings,
-  PORT: integerSetting(8003, { max: 65_535 }).describe('Port of health checks and metrics.'),
-  POSTGRES_CONNECTIONS: integerSetting(20, { min: 4 }).describe(
-    'Connections at most: two a partition, and a few.',
-  ),
-  BATCH_MAX_RECORDS: integerSetting(5_000, { min: 1 }).describe('Records of a batch at most.'),
-  BATCH_LINGER_MS: integerSetting(200).describe('How long a batch may wait to fill, milliseconds.'),
-  KEEP_DAYS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .optional()
-    .describe('Raw events older than this many days are dropped; without it they are kept for good.'),
-  ...churnSettings,
-  ...watchSettings,
-  GEOIP_PATH: z.string().optional().describe('A MaxMind database (.mmdb); without it there is no geography.'),
-});
-
-await runService('pipeline', settings, async (config, { log: logger }) => {
+await runService('pipeline', pipelineSettings, async (config, { log: logger }) => {
   const registry = createMetricsRegistry();
   const postgres = await openPostgres(config.POSTGRES_URL, {
     max: config.POSTGRES_CONNECTIONS,
