@@ -14,6 +14,8 @@ export default build([], {
     'verify-queries': 'src/commands/verify-queries.ts',
     'verify-isolation': 'src/commands/verify-isolation.ts',
     'verify-anomalies': 'src/commands/verify-anomalies.ts',
+    'verify-docs': 'src/commands/verify-docs.ts',
+    'docs-reference': 'src/commands/docs-reference.ts',
     bench: 'src/commands/bench.ts',
   },
 });

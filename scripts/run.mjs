@@ -14,6 +14,8 @@ const COMMANDS = {
   'verify-queries': 'load-test/dist/verify-queries.js',
   'verify-isolation': 'load-test/dist/verify-isolation.js',
   'verify-anomalies': 'load-test/dist/verify-anomalies.js',
+  'verify-docs': 'load-test/dist/verify-docs.js',
+  'docs-reference': 'load-test/dist/docs-reference.js',
   bench: 'load-test/dist/bench.js',
 };
 

@@ -8,8 +8,10 @@ import { authenticate } from './authenticate.js';
  */
 export function guardRoutes(app: ApiScope, keys: KeyStore): void {
   app.decorateRequest('owner');
-  app.addHook('onRoute', ({ config, url }) => {
-    if (config?.scope === undefined) throw new Error(`${url} does not say its scope`);
+  app.addHook('onRoute', (route) => {
+    const scope = route.config?.scope;
+    if (scope === undefined) throw new Error(`${route.url} does not say its scope`);
+    route.schema = { ...route.schema, security: [{ [`${scope}_key`]: [] }] };
   });
   app.addHook('onRequest', async (request) => {
     request.owner = await authenticate(request, request.routeOptions.config.scope ?? 'admin', keys);

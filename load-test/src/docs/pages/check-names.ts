@@ -21,10 +21,7 @@ const SHELLS = new Set(['sh', 'bash', 'shell']);
  * Names in inline code and in commands of which nothing is known: scripts, files, settings, metrics, error codes, fields,
  * columns, routes. A name of which it cannot be told what it is, is left alone.
  */
-export function checkNames(
-  pages: readonly Page[],
-  names: Names,
-): { checked: number; findings: Finding[] } {
+export function checkNames(pages: readonly Page[], names: Names): { checked: number; findings: Finding[] } {
   const findings: Finding[] = [];
   let checked = 0;
   const folders = foldersOf(names.files);
@@ -86,8 +83,7 @@ export function checkNames(
   function hasMetric(name: string): boolean {
     const base = name.replace(/_(bucket|sum|count)$/, '');
     return [name, base].some(
-      (candidate) =>
-        names.words.has(candidate) || names.words.has(candidate.replace(/^sluice_[a-z]+_/, '')),
+      (candidate) => names.words.has(candidate) || names.words.has(candidate.replace(/^sluice_[a-z]+_/, '')),
     );
   }
 

@@ -1,6 +1,5 @@
 import GithubSlugger from 'github-slugger';
-import MarkdownIt from 'markdown-it';
-import type Token from 'markdown-it/lib/token.mjs';
+import MarkdownIt, { type Token } from 'markdown-it';
 import { readAnnotation, type Annotation } from './annotation.js';
 
 /** A fenced block of code. */
@@ -82,7 +81,7 @@ function readInline(token: Token, firstLine: number, page: Page): void {
     if (child.type === 'code_inline') page.spans.push({ line, text: child.content });
     const target = child.attrGet(child.type === 'image' ? 'src' : 'href');
     if (target !== null && (child.type === 'link_open' || child.type === 'image')) {
-      page.links.push({ line, text: target });
+      page.links.push({ line, text: String(target) });
     }
     if (child.type === 'html_inline') {
       for (const [, id] of child.content.matchAll(/\bid="([^"]+)"/g)) page.anchors.add(id!);
