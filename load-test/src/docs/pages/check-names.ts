@@ -55,7 +55,7 @@ export function checkNames(pages: readonly Page[], names: Names): { checked: num
     const setting = /^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?$/.exec(text)?.[1];
     if (setting !== undefined) {
       const name = setting.replace(/_FILE$/, '');
-      return names.settings.has(name) || names.words.has(setting) || /^YOUR_|^NAME_/.test(setting)
+      return names.settings.has(name) || names.words.has(setting) || /^(YOUR|NAME|O)_/.test(setting)
         ? undefined
         : `there is no setting or constant ${setting}`;
     }

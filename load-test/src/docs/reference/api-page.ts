@@ -236,7 +236,7 @@ function componentSections(document: OpenApi): string[] {
   return schemas
     .filter(([name]) => name === 'FilterInput' || !schemas.some(([other]) => other === `${name}Input`))
     .flatMap(([name, schema]) => [
-      `### ${name}`,
+      `### ${name.replace(/Input$/, '')}`,
       '',
       'One of:',
       '',

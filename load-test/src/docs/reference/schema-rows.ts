@@ -113,7 +113,8 @@ export function typeText(schema: JsonSchema): string {
 }
 
 function refText(ref: string): string {
-  const name = ref.slice(ref.lastIndexOf('/') + 1);
+  // What is sent and what is answered differ in defaults only.
+  const name = ref.slice(ref.lastIndexOf('/') + 1).replace(/Input$/, '');
   return `[${name}](#${name.toLowerCase()})`;
 }
 
