@@ -25,7 +25,7 @@ await runCommand<Flags>(program, async (flags, context) => {
     context.progress('starting a Sluice of our own');
     const instance = await startStandalone({ dataDir });
     try {
-      const files = referenceFiles(await readDescriptions(instance.target));
+      const files = await referenceFiles(repositoryRoot, await readDescriptions(instance.target));
       const stale = await staleFiles(repositoryRoot, files);
       if (flags.check !== true) {
         for (const path of stale) await writeFile(join(repositoryRoot, path), files.get(path)!);

@@ -34,7 +34,7 @@ export interface VerifyDocsOptions {
   workDir: string;
   /** Only this page is run; all are checked. */
   page?: string | undefined;
-  onProgress(text: string): void;
+  onProgress: (text: string) => void;
 }
 
 /**
@@ -73,7 +73,7 @@ export async function verifyDocs(options: VerifyDocsOptions): Promise<DocsReport
 }
 
 async function checkReference(root: string, instance: DocumentedInstance, report: DocsReport): Promise<void> {
-  const files = referenceFiles(await readDescriptions(instance.state));
+  const files = await referenceFiles(root, await readDescriptions(instance.state));
   report.checked['references'] = files.size;
   for (const page of await staleFiles(root, files)) {
     report.findings.push({ page, line: 1, what: 'is not what `npm run docs:reference` makes' });

@@ -80,7 +80,7 @@ export function missingLines(shown: string, actual: string): string[] {
 function blurred(line: string): string {
   return line
     .replaceAll(/\b\d[\d,.:]*(e[+-]?\d+)?/g, '#')
-    .replaceAll(/\b[wra]k_[\w-]+/g, 'key')
+    .replaceAll(/\b[wra]k_[\w…-]+/g, 'key')
     .replaceAll(/\s+/g, ' ')
     .trim();
 }

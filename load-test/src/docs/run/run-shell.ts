@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareShape, missingLines } from './compare-shape.js';
@@ -16,6 +16,8 @@ export interface PageShell {
 }
 
 const TIMEOUT_MS = 120_000;
+/** What a command that takes too long may take to clean up. */
+const GRACE_MS = 15_000;
 
 /** @param workDir Where the shell keeps what blocks have set. */
 export async function openPageShell(options: {
@@ -40,22 +42,31 @@ export async function openPageShell(options: {
         let stdout = '';
         let stderr = '';
         const tooLong = setTimeout(() => {
-          if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+          signal(child, 'SIGTERM');
+          setTimeout(() => signal(child, 'SIGKILL'), GRACE_MS).unref();
         }, TIMEOUT_MS);
         child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
         child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
         child.once('error', reject);
-        child.once('close', (exitCode, signal) => {
+        child.once('close', (exitCode, killedBy) => {
           clearTimeout(tooLong);
           resolve({
             exitCode: exitCode ?? 1,
             stdout,
-            stderr: signal === null ? stderr : `${stderr}${signal}`,
+            stderr: killedBy === null ? stderr : `${stderr}\n${killedBy}`,
           });
         });
       });
     },
   };
+}
+
+function signal(child: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** What is wrong with a command that ran: it failed, or answered with an error; undefined when it is right. */

@@ -124,7 +124,9 @@ function hostOf(
   sources: Map<string, ts.SourceFile | undefined>,
 ): ts.CompilerHost {
   const host = ts.createCompilerHost(OPTIONS);
-  const { fileExists, readFile, getSourceFile } = host;
+  const fileExists = host.fileExists.bind(host);
+  const readFile = host.readFile.bind(host);
+  const getSourceFile = host.getSourceFile.bind(host);
   // The folder of the blocks is in memory, too.
   delete host.directoryExists;
   host.fileExists = (path) => files.has(path) || fileExists(path);
