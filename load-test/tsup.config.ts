@@ -16,6 +16,8 @@ export default build([], {
     'verify-anomalies': 'src/commands/verify-anomalies.ts',
     'verify-docs': 'src/commands/verify-docs.ts',
     'docs-reference': 'src/commands/docs-reference.ts',
+    'verify-services': 'src/commands/verify-services.ts',
+    'clickhouse-bridge': 'src/services/clickhouse-bridge/bridge-process.ts',
     bench: 'src/commands/bench.ts',
   },
 });

@@ -16,6 +16,7 @@ const COMMANDS = {
   'verify-anomalies': 'load-test/dist/verify-anomalies.js',
   'verify-docs': 'load-test/dist/verify-docs.js',
   'docs-reference': 'load-test/dist/docs-reference.js',
+  'verify-services': 'load-test/dist/verify-services.js',
   bench: 'load-test/dist/bench.js',
 };
 

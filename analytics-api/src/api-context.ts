@@ -7,13 +7,14 @@ import type { RowMemory } from './ask/remember-rows.js';
 import type { RunningRequests } from './ask/running-requests.js';
 import type { StreamSlots } from './live/stream-slots.js';
 import type { ReadCompleteness } from './freshness/completeness.js';
+import type { ChangePostgres } from './query-port/change-postgres.js';
 import type { RunClickHouse, RunPostgres } from './query-port/run-query.js';
 
 /** What the routes work with. */
 export interface ApiContext {
   runPostgres: RunPostgres;
-  /** Changes what is saved: cohorts, queries, annotations. Events are never changed here. */
-  changePostgres: RunPostgres;
+  /** Changes what is saved: cohorts, queries, annotations; and notes who did. Events are never changed here. */
+  changePostgres: ChangePostgres;
   runClickHouse: RunClickHouse;
   readCompleteness: ReadCompleteness;
   rowMemory: RowMemory;
@@ -55,6 +56,12 @@ export interface AnalyticsApiConfig {
   auditIntervalMs: number;
   /** As Fastify's option. Default false. */
   trustProxy: boolean | string;
+  /** Where administrators' routes are, and then nowhere else. Default: undefined, at the same address as everything. */
+  admin?: { host: string; port: number } | undefined;
+  /** Origins of the pages that may ask; a key can have its own, too. Default: empty, every origin. */
+  origins: readonly string[];
+  /** As createHttpApp's option. */
+  metricsToken?: string | undefined;
 }
 
 export const DEFAULT_CONFIG: AnalyticsApiConfig = {
@@ -70,6 +77,7 @@ export const DEFAULT_CONFIG: AnalyticsApiConfig = {
   liveHeartbeatMs: 15_000,
   auditIntervalMs: 60_000,
   trustProxy: false,
+  origins: [],
 };
 
 /** The part of the app behind the keys. */

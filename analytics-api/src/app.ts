@@ -1,6 +1,13 @@
 import cors from '@fastify/cors';
 import type { EventLog } from '@sluice/event-log';
-import { createHttpApp, createKeyStore, type HttpApp, type Logger } from '@sluice/service-kit';
+import {
+  createHttpApp,
+  createKeyStore,
+  listenApart,
+  type HttpApp,
+  type SecondListener,
+  type Logger,
+} from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
@@ -13,12 +20,14 @@ import { startAuditor, type Auditor } from './audit/auditor.js';
 import { createRowMemory } from './ask/remember-rows.js';
 import { createRunningRequests } from './ask/running-requests.js';
 import { createReadCompleteness } from './freshness/completeness.js';
+import { createChangePostgres } from './query-port/change-postgres.js';
 import { createRunClickHouse } from './query-port/clickhouse.js';
 import { createStreamSlots } from './live/stream-slots.js';
 import { compressAnswers } from './http-compression.js';
 import { createQueryMetrics } from './query-port/measured.js';
 import { createRunPostgres } from './query-port/postgres.js';
 import { FRESHNESS_HEADERS } from './saved/answer-headers.js';
+import { registerAdminActions } from './routes/admin-actions.js';
 import { registerAnomalies } from './routes/anomalies.js';
 import { registerAnnotations } from './routes/annotations.js';
 import { registerAudit } from './routes/audit.js';
@@ -53,6 +62,8 @@ export interface AnalyticsApiOptions {
 export interface AnalyticsApi {
   app: HttpApp;
   auditor: Pick<Auditor, 'runOnce'>;
+  /** Where administrators come in; undefined where that is the app's own address. */
+  adminListener: Pick<SecondListener, 'address'> | undefined;
   /** Ends live streams, lets running answers finish, then closes. The stores stay open. */
   stop(): Promise<void>;
 }
@@ -81,12 +92,11 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   const measured = createQueryMetrics(registry);
   const limits = { timeoutMs: config.queryTimeoutMs, maxRows: MAX_ROWS };
   const runPostgres = measured('postgres', createRunPostgres(postgres.pool, limits));
+  const change = createChangePostgres(postgres.pool, limits);
   const context: ApiContext = {
     runPostgres,
-    changePostgres: measured(
-      'postgres',
-      createRunPostgres(postgres.pool, { ...limits, access: 'read write' }),
-    ),
+    changePostgres: (question, noted) =>
+      measured<readonly unknown[]>('postgres', (asked) => change(asked, noted))(question),
     runClickHouse: measured(
       'clickhouse',
       createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
@@ -113,6 +123,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     version: '1',
     bodyLimit: MAX_BODY_BYTES,
     trustProxy: config.trustProxy,
+    metricsToken: config.metricsToken,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
   app.readiness.add('clickhouse', async () => {
@@ -121,9 +132,9 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   });
   app.readiness.add('event log', () => log.ping());
 
-  // Keys open the API, not cookies, so that every site may ask; a key can be bound to its own origins.
+  // Keys open the API, not cookies, so that every site may ask unless told otherwise; a key can be bound to its own origins.
   await app.register(cors, {
-    origin: true,
+    origin: config.origins.length === 0 ? true : [...config.origins],
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id'],
     exposedHeaders: EXPOSED_HEADERS,
@@ -131,9 +142,13 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   });
   await compressAnswers(app);
   const keys = createKeyStore({ pool: postgres.pool });
+  const apart = config.admin === undefined ? undefined : listenApart(app, config.admin);
   await app.register(async (instance) => {
     const scope: ApiScope = instance.withTypeProvider<ZodTypeProvider>();
-    guardRoutes(scope, keys);
+    guardRoutes(scope, {
+      keys,
+      cameApart: apart === undefined ? undefined : (request) => apart.took(request),
+    });
     sayBudgets(scope, context.budgets);
     await limitRates(scope, config.requestsPerMinute);
     registerQuery(scope, context);
@@ -155,12 +170,14 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerLive(scope, context);
     registerDeadLetters(scope, context);
     registerStatus(scope, context);
+    registerAdminActions(scope, context);
   });
   const auditor = startAuditor(context, registry);
 
   return {
     app,
     auditor,
+    adminListener: apart,
     async stop() {
       stopping.abort();
       await auditor.stop();

@@ -13,7 +13,7 @@ await runService('analytics-api', analyticsApiSettings, async (config, { log: lo
     clickhouse,
     log,
     logger,
-    registry: createMetricsRegistry(),
+    registry: createMetricsRegistry('analytics-api'),
     config: apiConfigOf(config),
   });
   const address = await api.app.listen({ host: config.HOST, port: config.PORT });

@@ -1,3 +1,4 @@
+export * from './admin-actions.js';
 export * from './anomalies.js';
 export * from './annotations.js';
 export * from './answers.js';

@@ -38,6 +38,8 @@ export type GatewayConfig = {
   redisUrl?: string | undefined;
   /** Whether X-Forwarded-For is believed, and from whom: true, or addresses and ranges, comma-separated. */
   trustProxy?: boolean | string | undefined;
+  /** Who asks for `/metrics` must carry this as a Bearer token. */
+  metricsToken?: string | undefined;
   /** Where clients reach this gateway, `https://events.example.com`; told to SDKs that ask for their settings. */
   publicUrl?: string | undefined;
 };
@@ -109,5 +111,6 @@ export function configOf(settings: z.infer<typeof gatewaySettings>): GatewayConf
     redisUrl: settings.REDIS_URL,
     trustProxy: settings.TRUST_PROXY === 'true' ? true : settings.TRUST_PROXY,
     publicUrl: settings.PUBLIC_URL,
+    metricsToken: settings.METRICS_TOKEN,
   };
 }

@@ -28,7 +28,7 @@ export async function runGateway(
     if (settings.MIGRATE) await migratePostgres(postgres.pool);
     const log = await openEventLog(settings.EVENT_LOG_URL, { clientId: 'sluice-gateway' });
     closers.push(() => log.close());
-    const registry = createMetricsRegistry();
+    const registry = createMetricsRegistry('gateway');
     const gateway = await createGateway({ postgres, log, logger, registry, config: configOf(settings) });
     closers.push(() => gateway.stop());
     await extend?.(gateway.app);

@@ -14,6 +14,11 @@ export {
   type RebuildProgress,
   type RebuildResult,
 } from './rebuild/rebuild-rollups.js';
+export { erasePerson, NotErasedError, type EraseOptions } from './erase/erase-person.js';
+export { readErasure, requestErasure, type Erasure } from './erase/erasures.js';
+export { findPersonIds } from './erase/find-person.js';
+export { lookForPerson, type Found } from './erase/look-again.js';
+export { isGenuine, type ErasureReceipt } from './erase/receipt.js';
 export { doUpkeep, type UpkeepConfig, type UpkeepOptions } from './upkeep/upkeep.js';
 export { scoreProject, type ScoringOptions, type ScoringOutcome } from './score/score-project.js';
 export { readJob, requestJob, type Job, type JobKind } from './jobs/jobs.js';

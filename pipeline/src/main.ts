@@ -1,22 +1,34 @@
 import { createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
-import { createHttpApp, createMetricsRegistry, runService } from '@sluice/service-kit';
-import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
+import { createHttpApp, createMetricsRegistry, runService, VERSION } from '@sluice/service-kit';
+import {
+  migrateClickHouse,
+  migratePostgres,
+  openClickHouse,
+  openPostgres,
+  requireClickHouseSchema,
+  requirePostgresSchema,
+} from '@sluice/warehouse';
 import { createPipeline } from './pipeline.js';
 import { churnConfigOf } from './score/settings.js';
 import { pipelineSettings } from './settings.js';
 import { watchConfigOf } from './watch/settings.js';
 
 await runService('pipeline', pipelineSettings, async (config, { log: logger }) => {
-  const registry = createMetricsRegistry();
+  const registry = createMetricsRegistry('pipeline');
   const postgres = await openPostgres(config.POSTGRES_URL, {
     max: config.POSTGRES_CONNECTIONS,
     applicationName: 'sluice-pipeline',
   });
   const clickhouse = await openClickHouse(config.CLICKHOUSE_URL);
   const log = await openEventLog(config.EVENT_LOG_URL, { clientId: 'sluice-pipeline' });
-  await migratePostgres(postgres.pool);
-  await migrateClickHouse(clickhouse, postgres.pool);
+  if (config.MIGRATE) {
+    await migratePostgres(postgres.pool);
+    await migrateClickHouse(clickhouse, postgres.pool);
+  } else {
+    await requirePostgresSchema(postgres.pool);
+    await requireClickHouseSchema(clickhouse, postgres.pool);
+  }
 
   const pipeline = await createPipeline({
     postgres,
@@ -38,7 +50,8 @@ await runService('pipeline', pipelineSettings, async (config, { log: logger }) =
     log: logger,
     registry,
     title: 'Sluice pipeline',
-    version: '0.1.0',
+    version: VERSION,
+    metricsToken: config.METRICS_TOKEN,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
   app.readiness.add('clickhouse', () => clickhouse.client.ping());

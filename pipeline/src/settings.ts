@@ -1,4 +1,4 @@
-import { integerSetting, serviceSettings, storeSettings } from '@sluice/service-kit';
+import { booleanSetting, integerSetting, serviceSettings, storeSettings } from '@sluice/service-kit';
 import { z } from 'zod';
 import { churnSettings } from './score/settings.js';
 import { watchSettings } from './watch/settings.js';
@@ -19,6 +19,9 @@ export const pipelineSettings = z.object({
     .min(1)
     .optional()
     .describe('Raw events older than this many days are dropped; without it they are kept for good.'),
+  MIGRATE: booleanSetting(true).describe(
+    'Brings both schemas up to date before starting; false: only checks that `sluice migrate` did.',
+  ),
   ...churnSettings,
   ...watchSettings,
   GEOIP_PATH: z.string().optional().describe('A MaxMind database (.mmdb); without it there is no geography.'),

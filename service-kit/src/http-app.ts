@@ -16,6 +16,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
+import { carriesToken } from './bearer-token.js';
 import { createAllowTable } from './allowed-methods.js';
 import { problemOf } from './problem.js';
 import { createReadiness, type Readiness } from './readiness.js';
@@ -33,6 +34,8 @@ export interface HttpAppOptions {
   trustProxy?: boolean | string;
   /** Longest time for a whole request to arrive, milliseconds. Default 30,000. */
   requestTimeoutMs?: number;
+  /** Who asks for `/metrics` must carry this as a Bearer token. Default: everybody may ask. */
+  metricsToken?: string | undefined;
 }
 
 export type HttpApp = FastifyInstance<
@@ -107,9 +110,16 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
       checks: report.checks,
     });
   });
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type(options.registry.contentType).send(await options.registry.metrics()),
-  );
+  const { metricsToken } = options;
+  app.get('/metrics', { schema: { hide: true } }, async (request, reply) => {
+    if (metricsToken !== undefined && !carriesToken(request.headers.authorization, metricsToken)) {
+      throw new SluiceError('invalid_api_key', {
+        message: 'Metrics need the token of METRICS_TOKEN as a Bearer token.',
+        field: 'authorization',
+      });
+    }
+    return reply.type(options.registry.contentType).send(await options.registry.metrics());
+  });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   return app;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import { createCensor, secretsOf } from './censor.js';
 import { ConfigError, readConfig } from './config.js';
 import { createLogger, type LogLevel } from './telemetry.js';
 
@@ -28,7 +29,7 @@ export async function runService<S extends z.ZodObject>(
     process.exit(2);
   }
   const settings = config as { LOG_LEVEL: LogLevel; SHUTDOWN_TIMEOUT_MS: number };
-  const log = createLogger(name, settings.LOG_LEVEL);
+  const log = createLogger(name, settings.LOG_LEVEL, createCensor(secretsOf(config)));
 
   const crash = (error: unknown, what: string): void => {
     log.fatal({ err: error }, what);

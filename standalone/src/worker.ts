@@ -28,7 +28,7 @@ await runService('worker', standaloneWorkerSettings, async (config, { log }) => 
     await migrateClickHouse(clickhouse, postgres.pool);
     const eventLog = await openEventLog(config.EVENT_LOG_URL);
     closers.push(() => eventLog.close());
-    const registry = createMetricsRegistry();
+    const registry = createMetricsRegistry('worker');
     const pipeline = await createPipeline({
       postgres,
       clickhouse,

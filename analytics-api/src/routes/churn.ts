@@ -12,6 +12,7 @@ import {
   SluiceError,
 } from '@sluice/contracts';
 import { z } from 'zod';
+import { notedBy } from '../access/noted-by.js';
 import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
 import { findChurnRun } from '../ask/find-churn-run.js';
 import { listScores } from '../churn/list-scores.js';
@@ -115,8 +116,10 @@ export function registerChurn(app: ApiScope, context: ApiContext): void {
       },
     },
     async (request) => {
+      const { projectId } = request.owner.project;
       const { rows } = await changePostgres(
-        saveChurnDefinition(request.owner.project.projectId, request.body),
+        saveChurnDefinition(projectId, request.body),
+        notedBy(request, 'churn_definition.save', 'churn definition', askChurnDefinition(projectId)),
       );
       return { definition: rows[0]!.definition, updated_at: rows[0]!.updated_at.toISOString() };
     },
@@ -161,7 +164,10 @@ export function registerChurn(app: ApiScope, context: ApiContext): void {
       },
     },
     async (request) => {
-      const { rows } = await changePostgres(requestScoring(request.owner.project.projectId));
+      const { rows } = await changePostgres(
+        requestScoring(request.owner.project.projectId),
+        notedBy(request, 'churn.run', (rows) => `job ${String(rows[0]?.['job_id'])}`),
+      );
       return rows[0]!;
     },
   );

@@ -121,7 +121,7 @@ function createContext(options: AskSavedOptions): ApiContext {
   const stopping = new AbortController().signal;
   return {
     runPostgres,
-    changePostgres: runPostgres,
+    changePostgres: () => Promise.reject(new SluiceError('insufficient_scope')),
     runClickHouse: createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
     readCompleteness: createReadCompleteness(runPostgres, log),
     // Nobody asks for closed buckets twice.

@@ -84,6 +84,18 @@ async function doLockedUpkeep(options: UpkeepOptions, nowMs: number): Promise<vo
     [traces],
   );
   await dropRetired(options);
+  await takeUpErasures(pool);
+}
+
+/** An erasure whose job failed, as when ClickHouse could not be reached, is tried again. */
+async function takeUpErasures(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `insert into jobs (kind, arguments)
+     select 'erase', jsonb_build_object('erasure_id', erasure_id) from erasures e
+     where e.state <> 'done' and not exists (
+       select from jobs j where j.kind = 'erase' and j.state in ('queued', 'running')
+         and (j.arguments ->> 'erasure_id')::bigint = e.erasure_id)`,
+  );
 }
 
 /** Raw events must not expire before they are rolled up. */

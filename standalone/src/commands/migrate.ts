@@ -1,3 +1,4 @@
+import { openEventLog } from '@sluice/event-log';
 import { migrateClickHouse, migratePostgres, openClickHouse } from '@sluice/warehouse';
 import type { Command } from 'commander';
 import { embeddedDir } from '../store-urls.js';
@@ -8,7 +9,7 @@ export function registerMigrate(program: Command): void {
   program
     .command('migrate')
     .description(
-      'bring the schemas of Postgres and ClickHouse up to date; safe to run again and side by side',
+      'bring the schemas of Postgres and ClickHouse up to date, and make the topic on Kafka; safe to run again and side by side',
     )
     .action(async (_flags: unknown, command: Command) => {
       const urls = urlsOf(command);
@@ -26,6 +27,12 @@ export function registerMigrate(program: Command): void {
           tell(`ClickHouse: up to date; answers are read from generation ${generation}.`);
         } finally {
           await clickhouse.close();
+        }
+        // An embedded log is made by its first user, and belongs to whoever runs.
+        if (embeddedDir(urls.eventLog) === undefined) {
+          const log = await openEventLog(urls.eventLog, { clientId: 'sluice-migrate' });
+          tell(`Kafka: the topic is there, with ${log.partitionCount} partitions.`);
+          await log.close();
         }
       });
     });

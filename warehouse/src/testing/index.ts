@@ -4,9 +4,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { openClickHouse, type ClickHouse } from '../clickhouse/connection.js';
+import type { Connection, StatementConcurrency } from '../clickhouse/embedded-connection.js';
 import { migrateClickHouse } from '../migrations/migrate-clickhouse.js';
 import { migratePostgres } from '../migrations/migrate-postgres.js';
+import { createServiceLogin, SERVICES, type Service } from '../postgres/service-logins.js';
 import { openPostgres, type Postgres, type PostgresOptions } from '../postgres/connection.js';
+
+/** Opens a test's database under a login of a service, with the privileges of that service alone. */
+export async function openAsService(
+  database: Pick<Postgres, 'pool' | 'url'>,
+  service: Service,
+  options: PostgresOptions = {},
+): Promise<Postgres> {
+  const password = randomBytes(12).toString('hex');
+  const name = await createServiceLogin(database.pool, service, password);
+  const url = new URL(database.url);
+  url.username = name;
+  url.password = password;
+  return openPostgres(url.href, options);
+}
 
 export interface TestDatabase extends Postgres {
   /** Closes the pool and drops the database. */
@@ -29,6 +45,8 @@ export async function createTestDatabase(
     async drop() {
       await postgres.close();
       await onServer(serverUrl, `drop database if exists ${name} with (force)`);
+      for (const service of SERVICES)
+        await onServer(serverUrl, `drop role if exists ${name}_${service}_login`);
     },
   };
 }
@@ -60,4 +78,17 @@ export async function openTestClickHouse(pool?: pg.Pool): Promise<TestClickHouse
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+export { FormattedParameter } from '../clickhouse/statement-text.js';
+export type { Connection as EngineConnection } from '../clickhouse/embedded-connection.js';
+
+/** The embedded engine as the official client's connections talk to it, for whoever is a server of it. */
+export async function openEngineConnection(
+  dir: string,
+  concurrency: StatementConcurrency,
+): Promise<Connection> {
+  const { openEmbeddedEngine } = await import('../clickhouse/embedded-engine.js');
+  const { createEmbeddedConnection } = await import('../clickhouse/embedded-connection.js');
+  return createEmbeddedConnection(await openEmbeddedEngine(dir), concurrency);
 }

@@ -3,6 +3,8 @@ import { commonDefault, listSettings, type Setting } from './list-settings.js';
 /** What a setting without a default may look like. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   TRUST_PROXY: '10.0.0.0/8',
+  METRICS_TOKEN: 'a-long-random-text',
+  API_ORIGINS: 'https://dashboard.example.com',
   PUBLIC_URL: 'https://events.example.com',
   REDIS_URL: 'redis://host:6379',
   KEEP_DAYS: '400',
