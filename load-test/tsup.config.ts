@@ -12,6 +12,7 @@ export default build([], {
     'verify-faults': 'src/commands/verify-faults.ts',
     'verify-sdk-faults': 'src/commands/verify-sdk-faults.ts',
     'verify-queries': 'src/commands/verify-queries.ts',
+    'verify-erase': 'src/commands/verify-erase.ts',
     'verify-isolation': 'src/commands/verify-isolation.ts',
     'verify-anomalies': 'src/commands/verify-anomalies.ts',
     'verify-docs': 'src/commands/verify-docs.ts',

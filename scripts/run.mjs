@@ -12,6 +12,7 @@ const COMMANDS = {
   'verify-faults': 'load-test/dist/verify-faults.js',
   'verify-sdk-faults': 'load-test/dist/verify-sdk-faults.js',
   'verify-queries': 'load-test/dist/verify-queries.js',
+  'verify-erase': 'load-test/dist/verify-erase.js',
   'verify-isolation': 'load-test/dist/verify-isolation.js',
   'verify-anomalies': 'load-test/dist/verify-anomalies.js',
   'verify-docs': 'load-test/dist/verify-docs.js',

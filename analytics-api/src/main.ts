@@ -4,7 +4,7 @@ import { openClickHouse, openPostgres } from '@sluice/warehouse';
 import { createAnalyticsApi } from './app.js';
 import { analyticsApiSettings, apiConfigOf } from './settings.js';
 
-await runService('analytics-api', analyticsApiSettings, async (config, { log: logger }) => {
+await runService('analytics-api', analyticsApiSettings, async (config, { log: logger, tracer }) => {
   const postgres = await openPostgres(config.POSTGRES_URL, { applicationName: 'sluice-analytics-api' });
   const clickhouse = await openClickHouse(config.CLICKHOUSE_URL);
   const log = await openEventLog(config.EVENT_LOG_URL, { clientId: 'sluice-analytics-api', readOnly: true });
@@ -15,6 +15,7 @@ await runService('analytics-api', analyticsApiSettings, async (config, { log: lo
     logger,
     registry: createMetricsRegistry('analytics-api'),
     config: apiConfigOf(config),
+    tracer,
   });
   const address = await api.app.listen({ host: config.HOST, port: config.PORT });
   logger.info({ address }, 'the analytics API answers');

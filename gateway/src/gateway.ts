@@ -6,6 +6,7 @@ import {
   type HttpApp,
   type KeyStore,
   type Logger,
+  type Tracer,
 } from '@sluice/service-kit';
 import type { Postgres } from '@sluice/warehouse';
 import { Redis } from 'ioredis';
@@ -30,6 +31,8 @@ export interface GatewayOptions {
   logger: Logger;
   registry: Registry;
   config?: Partial<GatewayConfig>;
+  /** Makes spans of requests that are traced. Default: there are none, and a client's trace is only handed on. */
+  tracer?: Tracer | undefined;
 }
 
 export interface Gateway {
@@ -115,6 +118,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       rateLimits,
       telemetry,
       partitionCount: log.partitionCount,
+      tracer: options.tracer,
     });
     await registerIngestRoutes(scope, {
       ingest,

@@ -15,10 +15,11 @@ export {
   type RebuildResult,
 } from './rebuild/rebuild-rollups.js';
 export { erasePerson, NotErasedError, type EraseOptions } from './erase/erase-person.js';
-export { readErasure, requestErasure, type Erasure } from './erase/erasures.js';
+export { listErasures, readErasure, requestErasure, type Erasure } from './erase/erasures.js';
 export { findPersonIds } from './erase/find-person.js';
-export { lookForPerson, type Found } from './erase/look-again.js';
+export { lookForPerson, lookInPostgres, type Found } from './erase/look-again.js';
 export { isGenuine, type ErasureReceipt } from './erase/receipt.js';
+export { exportPerson, type ExportLine, type ExportOptions } from './export/export-person.js';
 export { doUpkeep, type UpkeepConfig, type UpkeepOptions } from './upkeep/upkeep.js';
 export { scoreProject, type ScoringOptions, type ScoringOutcome } from './score/score-project.js';
 export { readJob, requestJob, type Job, type JobKind } from './jobs/jobs.js';

@@ -14,7 +14,7 @@ import { churnConfigOf } from './score/settings.js';
 import { pipelineSettings } from './settings.js';
 import { watchConfigOf } from './watch/settings.js';
 
-await runService('pipeline', pipelineSettings, async (config, { log: logger }) => {
+await runService('pipeline', pipelineSettings, async (config, { log: logger, tracer }) => {
   const registry = createMetricsRegistry('pipeline');
   const postgres = await openPostgres(config.POSTGRES_URL, {
     max: config.POSTGRES_CONNECTIONS,
@@ -36,6 +36,7 @@ await runService('pipeline', pipelineSettings, async (config, { log: logger }) =
     log,
     logger,
     registry,
+    tracer,
     askSaved: createAskSaved({ postgres, clickhouse, log, logger }),
     config: {
       watch: watchConfigOf(config),

@@ -2,7 +2,7 @@ import { createBodyScanner } from '@sluice/body-scan';
 import { findElements } from '@sluice/contracts';
 import type { LocalDayOf } from '@sluice/contracts/sessions';
 import { measureConsumption, type EventLog, type LogConsumer, type RecordBatch } from '@sluice/event-log';
-import { createProjectStore, type Logger, type ProjectSettings } from '@sluice/service-kit';
+import { createProjectStore, type Logger, type ProjectSettings, type Tracer } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { Registry } from 'prom-client';
 import { createCircumstancesReader } from './enrich/circumstances.js';
@@ -11,11 +11,12 @@ import { locateNowhere, openGeography } from './enrich/geography.js';
 import { createUserAgentReader } from './enrich/user-agent.js';
 import { completeThroughOf, startCompletenessKeeper } from './land/completeness.js';
 import { landRange } from './land/land-range.js';
-import { takeBatchId, type LandingRules } from './land/land-batch.js';
+import { takeBatchId, type Landing, type LandingRules } from './land/land-batch.js';
 import { createEventPartitions } from './land/partitions.js';
 import { readPosition } from './land/position.js';
 import { prepareBatch, type PreparationTools, type PreparedBatch } from './land/prepare-batch.js';
 import type { OnStep } from './land/steps.js';
+import { traceLanding } from './land/trace-landing.js';
 import { createPipelineTelemetry, type PartitionGauges } from './telemetry.js';
 import { flushBatches } from './roll-up/flush-batches.js';
 import { listPending, type PendingBatch } from './roll-up/pending-batch.js';
@@ -79,6 +80,8 @@ export interface PipelineOptions {
   registry: Registry;
   /** Asks saved queries that are watched. Without it they cannot be. */
   askSaved?: AskSaved | undefined;
+  /** Makes spans of batches that hold traced requests. Default: there are none. */
+  tracer?: Tracer | undefined;
   config?: PipelineConfig;
 }
 
@@ -206,17 +209,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     return prepared;
   }
 
-  async function handle(batch: RecordBatch, signal: AbortSignal, prepared: PreparedBatch): Promise<void> {
-    const partition = owned.get(batch.partition);
-    if (partition === undefined) throw new Error(`Partition ${batch.partition} is not owned.`);
-    partition.endOffset = batch.endOffset;
-    await queue.waitForRoom(batch.partition, signal);
-    if (signal.aborted) throw new Error('The partition is being taken away.');
-
-    const startedMs = performance.now();
+  async function land(
+    batch: RecordBatch,
+    completeThroughMs: number | undefined,
+    prepared: PreparedBatch,
+  ): Promise<Landing> {
     await partitions.ensureFor(prepared.messages);
-    const completeThroughMs = completeThroughOf(batch);
-    const landing = await landRange(
+    return landRange(
       {
         pool,
         rules: projects.rules,
@@ -227,6 +226,26 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       prepared,
       batch.records,
     );
+  }
+
+  async function handle(batch: RecordBatch, signal: AbortSignal, prepared: PreparedBatch): Promise<void> {
+    const partition = owned.get(batch.partition);
+    if (partition === undefined) throw new Error(`Partition ${batch.partition} is not owned.`);
+    partition.endOffset = batch.endOffset;
+    await queue.waitForRoom(batch.partition, signal);
+    if (signal.aborted) throw new Error('The partition is being taken away.');
+
+    const startedMs = performance.now();
+    const trace = traceLanding(options.tracer, batch);
+    const completeThroughMs = completeThroughOf(batch);
+    let landing: Landing;
+    try {
+      landing = await land(batch, completeThroughMs, prepared);
+      trace.landed(landing);
+    } catch (error) {
+      trace.failed(error);
+      throw error;
+    }
     partition.position = batch.to;
     partition.completeThroughMs = completeThroughMs ?? partition.completeThroughMs;
     if (landing.batch !== undefined) {

@@ -4,6 +4,6 @@ import { standaloneGatewaySettings } from './settings.js';
 import { serveShop } from './shop/serve-shop.js';
 
 /** The gateway of one machine: with the example shop at `/shop`. */
-await runService('gateway', standaloneGatewaySettings, (config, { log }) =>
-  runGateway(config, log, (app) => serveShop(app, config.SHOP_WRITE_KEY)),
+await runService('gateway', standaloneGatewaySettings, (config, context) =>
+  runGateway(config, context, (app) => serveShop(app, config.SHOP_WRITE_KEY)),
 );

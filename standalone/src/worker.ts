@@ -9,7 +9,7 @@ import { standaloneWorkerSettings } from './settings.js';
  * Pipeline and analytics API in one process, because the embedded ClickHouse engine lives in exactly one: the pipeline
  * writes into it, the API reads from it.
  */
-await runService('worker', standaloneWorkerSettings, async (config, { log }) => {
+await runService('worker', standaloneWorkerSettings, async (config, { log, tracer }) => {
   const closers: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.reverse()) await close();
@@ -35,6 +35,7 @@ await runService('worker', standaloneWorkerSettings, async (config, { log }) => 
       log: eventLog,
       logger: log.child({ part: 'pipeline' }),
       registry,
+      tracer,
       askSaved: createAskSaved({ postgres, clickhouse, log: eventLog, logger: log.child({ part: 'watch' }) }),
       config: {
         geographyPath: config.GEOIP_PATH,
@@ -50,6 +51,7 @@ await runService('worker', standaloneWorkerSettings, async (config, { log }) => 
       logger: log.child({ part: 'analytics-api' }),
       registry,
       config: apiConfigOf(config),
+      tracer,
     });
     closers.push(() => api.stop());
     await api.app.listen({ host: config.HOST, port: config.PORT });

@@ -85,12 +85,15 @@ export async function readErasure(client: Queryable, erasureId: number): Promise
   };
 }
 
-/** Erasures that somebody began or asked for and that are not done, oldest first. */
-export async function listOpenErasures(client: Queryable): Promise<number[]> {
-  const found = await client.query<{ erasure_id: number | string }>(
-    `select erasure_id from erasures where state <> 'done' order by erasure_id`,
+/** What there is to tell of every erasure, newest first. Nobody is named in it. */
+export async function listErasures(client: Queryable, project?: string): Promise<Record<string, unknown>[]> {
+  const found = await client.query<Record<string, unknown>>(
+    `select e.erasure_id as id, p.name as project, e.state, e.requested_by, e.requested_at, e.erased_at
+     from erasures e join projects p using (project_id)
+     where $1::text is null or p.name = $1 order by e.erasure_id desc`,
+    [project ?? null],
   );
-  return found.rows.map(({ erasure_id }) => Number(erasure_id));
+  return found.rows;
 }
 
 /** Notes a step as done, with what it counted. */

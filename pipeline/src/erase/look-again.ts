@@ -25,7 +25,8 @@ export async function lookForPerson(
   };
 }
 
-async function lookInPostgres(pool: pg.Pool, { projectId, ids, requestedAt }: Sought): Promise<Found> {
+/** The same in Postgres alone. */
+export async function lookInPostgres(pool: pg.Pool, { projectId, ids, requestedAt }: Sought): Promise<Found> {
   const found = await pool.query<Found>(
     `select
        (select count(*) from events where project_id = $1 and (coalesce(user_id, anonymous_id) = any ($2)
