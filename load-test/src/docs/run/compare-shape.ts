@@ -79,8 +79,8 @@ export function missingLines(shown: string, actual: string): string[] {
 /** A line without what differs from run to run. */
 function blurred(line: string): string {
   return line
-    .replaceAll(/\b\d[\d,.:]*(e[+-]?\d+)?/g, '#')
     .replaceAll(/\b[wra]k_[\w…-]+/g, 'key')
+    .replaceAll(/\b\d[\d,.:]*(e[+-]?\d+)?/g, '#')
     .replaceAll(/\s+/g, ' ')
     .trim();
 }
