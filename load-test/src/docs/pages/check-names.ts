@@ -80,11 +80,11 @@ export function checkNames(pages: readonly Page[], names: Names): { checked: num
       : null;
   }
 
+  /** Names may be put together from a prefix, what is counted and its unit. */
   function hasMetric(name: string): boolean {
     const base = name.replace(/_(bucket|sum|count)$/, '');
-    return [name, base].some(
-      (candidate) => names.words.has(candidate) || names.words.has(candidate.replace(/^sluice_[a-z]+_/, '')),
-    );
+    const own = base.replace(/^sluice_[a-z]+_/, '');
+    return [name, base, own, own.replace(/_total$/, '')].some((part) => names.words.has(part));
   }
 
   function hasRoute(method: string, path: string): boolean {
