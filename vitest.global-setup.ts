@@ -30,9 +30,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
-    engines.push(postgres);
-    project.provide('postgresUrl', postgres.url);
+    project.provide('postgresUrl', await providePostgres(engines, dir));
     project.provide('kafkaBrokers', await provideKafka(engines));
     project.provide('prometheusPrograms', await providePrometheus());
     return tearDown;
@@ -40,6 +38,15 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     await tearDown();
     throw error;
   }
+}
+
+/** TEST_POSTGRES_URL where it is set (its user makes databases), else a server of our own. */
+async function providePostgres(engines: Engine[], dir: string): Promise<string> {
+  const given = process.env['TEST_POSTGRES_URL'] ?? '';
+  if (given !== '') return given;
+  const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
+  engines.push(postgres);
+  return postgres.url;
 }
 
 /** KAFKA_BROKERS where it is set, else a broker of our own; without either the Kafka tests cannot run, and say so. */
