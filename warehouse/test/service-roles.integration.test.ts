@@ -97,6 +97,8 @@ describe('the login of a service', () => {
 
   it.each([
     ['gateway', 'select key_hash from api_keys'],
+    ['gateway', 'select next_offset from log_offsets'],
+    ['pipeline', `select nextval(pg_get_serial_sequence('batches', 'batch_id'))`],
     ['pipeline', 'create temporary table t (a int) on commit drop'],
     ['api', 'select bytes from dead_letters'],
     ['readonly', 'select * from events'],

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { provisionKafka, type ProvisionKafkaOptions } from './provision-kafka.js';
 
-const START_DEADLINE_MS = 60_000;
+const START_DEADLINE_MS = 180_000;
 const STOP_DEADLINE_MS = 15_000;
 const READY_POLL_MS = 100;
 

@@ -53,7 +53,10 @@ export async function startComposedSystem(options: ComposedSystemOptions): Promi
   };
   const ends: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
-    for (const end of ends.splice(0).reverse()) await end();
+    // Each is stopped, whatever became of the others.
+    for (const end of ends.splice(0).reverse()) {
+      await end().catch((error: unknown) => onStep(`it did not stop well: ${String(error)}`));
+    }
   };
   try {
     const logs = join(dir, 'logs');

@@ -1,6 +1,6 @@
 /** What a page of metrics says of one: the sum of its series, and how many there are. Both 0 when it has none. */
 export async function readMetric(url: string, name: string): Promise<{ sum: number; count: number }> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+  const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
   if (!answer.ok) throw new Error(`${url}: HTTP ${answer.status}`);
   return metricOf(await answer.text(), name);
 }

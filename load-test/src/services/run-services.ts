@@ -183,18 +183,23 @@ export async function runServices(options: ServicesOptions): Promise<ServicesRep
 async function untilSharing(pipelines: readonly ServiceProcess[], signal: AbortSignal): Promise<void> {
   const deadlineMs = Date.now() + SHARING_TIMEOUT_MS;
   for (;;) {
+    const seen = await lookAt(pipelines);
+    if (seen === 'shared' || signal.aborted) return;
+    if (Date.now() > deadlineMs) throw new Error(`The workers do not share the log: ${seen}.`);
+    await wait(POLL_MS, signal);
+  }
+}
+
+/** `shared`, or what is missing; a busy worker may be late to tell. */
+async function lookAt(pipelines: readonly ServiceProcess[]): Promise<string> {
+  try {
     const partitions = await metricOf(pipelines, 'sluice_pipeline_lag_records', 'count');
     const landed = await metricOf(pipelines, 'sluice_pipeline_landed_total', 'sum');
-    const isShared =
-      Object.values(partitions).every((count) => count > 0) &&
-      Object.values(landed).every((count) => count > 0);
-    if (isShared || signal.aborted) return;
-    if (Date.now() > deadlineMs) {
-      throw new Error(
-        `The workers do not share the log: partitions ${JSON.stringify(partitions)}, landed ${JSON.stringify(landed)}.`,
-      );
-    }
-    await wait(POLL_MS, signal);
+    const counts = [...Object.values(partitions), ...Object.values(landed)];
+    if (counts.every((count) => count > 0)) return 'shared';
+    return `partitions ${JSON.stringify(partitions)}, landed ${JSON.stringify(landed)}`;
+  } catch (error) {
+    return String(error);
   }
 }
 
