@@ -1,6 +1,14 @@
 import cors from '@fastify/cors';
 import type { EventLog } from '@sluice/event-log';
-import { createHttpApp, createKeyStore, type HttpApp, type Logger } from '@sluice/service-kit';
+import {
+  createHttpApp,
+  createKeyStore,
+  listenApart,
+  type HttpApp,
+  type SecondListener,
+  type Logger,
+  type Tracer,
+} from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
@@ -13,12 +21,14 @@ import { startAuditor, type Auditor } from './audit/auditor.js';
 import { createRowMemory } from './ask/remember-rows.js';
 import { createRunningRequests } from './ask/running-requests.js';
 import { createReadCompleteness } from './freshness/completeness.js';
+import { createChangePostgres } from './query-port/change-postgres.js';
 import { createRunClickHouse } from './query-port/clickhouse.js';
 import { createStreamSlots } from './live/stream-slots.js';
 import { compressAnswers } from './http-compression.js';
 import { createQueryMetrics } from './query-port/measured.js';
 import { createRunPostgres } from './query-port/postgres.js';
 import { FRESHNESS_HEADERS } from './saved/answer-headers.js';
+import { registerAdminActions } from './routes/admin-actions.js';
 import { registerAnomalies } from './routes/anomalies.js';
 import { registerAnnotations } from './routes/annotations.js';
 import { registerAudit } from './routes/audit.js';
@@ -38,6 +48,7 @@ import { registerSavedAnswers } from './routes/saved-answers.js';
 import { registerStatus } from './routes/status.js';
 import { registerUsers } from './routes/users.js';
 import { registerWatches } from './routes/watches.js';
+import { createApiTelemetry } from './telemetry.js';
 
 export interface AnalyticsApiOptions {
   postgres: Postgres;
@@ -47,12 +58,16 @@ export interface AnalyticsApiOptions {
   logger: Logger;
   registry: Registry;
   config?: Partial<AnalyticsApiConfig>;
+  /** Makes a span of each question that is traced. Default: there are none. */
+  tracer?: Tracer | undefined;
   now?: () => number;
 }
 
 export interface AnalyticsApi {
   app: HttpApp;
   auditor: Pick<Auditor, 'runOnce'>;
+  /** Where administrators come in; undefined where that is the app's own address. */
+  adminListener: Pick<SecondListener, 'address'> | undefined;
   /** Ends live streams, lets running answers finish, then closes. The stores stay open. */
   stop(): Promise<void>;
 }
@@ -79,14 +94,14 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   const config = { ...DEFAULT_CONFIG, ...options.config };
   const stopping = new AbortController();
   const measured = createQueryMetrics(registry);
+  const telemetry = createApiTelemetry(logger, registry, options.tracer);
   const limits = { timeoutMs: config.queryTimeoutMs, maxRows: MAX_ROWS };
   const runPostgres = measured('postgres', createRunPostgres(postgres.pool, limits));
+  const change = createChangePostgres(postgres.pool, limits);
   const context: ApiContext = {
     runPostgres,
-    changePostgres: measured(
-      'postgres',
-      createRunPostgres(postgres.pool, { ...limits, access: 'read write' }),
-    ),
+    changePostgres: (question, noted) =>
+      measured<readonly unknown[]>('postgres', (asked) => change(asked, noted))(question),
     runClickHouse: measured(
       'clickhouse',
       createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
@@ -99,6 +114,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
+    telemetry,
     config,
     stopping: stopping.signal,
     now,
@@ -113,6 +129,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     version: '1',
     bodyLimit: MAX_BODY_BYTES,
     trustProxy: config.trustProxy,
+    metricsToken: config.metricsToken,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
   app.readiness.add('clickhouse', async () => {
@@ -121,19 +138,29 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   });
   app.readiness.add('event log', () => log.ping());
 
-  // Keys open the API, not cookies, so that every site may ask; a key can be bound to its own origins.
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url } = request.routeOptions;
+    // What looks after the service is no question to it.
+    if (url === undefined || url.startsWith('/v1/')) telemetry.requestAnswered(url, reply.statusCode);
+    done();
+  });
+  // Keys open the API, not cookies, so that every site may ask unless told otherwise; a key can be bound to its own origins.
   await app.register(cors, {
-    origin: true,
+    origin: config.origins.length === 0 ? true : [...config.origins],
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id'],
+    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id', 'traceparent'],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 86_400,
   });
   await compressAnswers(app);
   const keys = createKeyStore({ pool: postgres.pool });
+  const apart = config.admin === undefined ? undefined : listenApart(app, config.admin);
   await app.register(async (instance) => {
     const scope: ApiScope = instance.withTypeProvider<ZodTypeProvider>();
-    guardRoutes(scope, keys);
+    guardRoutes(scope, {
+      keys,
+      cameApart: apart === undefined ? undefined : (request) => apart.took(request),
+    });
     sayBudgets(scope, context.budgets);
     await limitRates(scope, config.requestsPerMinute);
     registerQuery(scope, context);
@@ -155,12 +182,14 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerLive(scope, context);
     registerDeadLetters(scope, context);
     registerStatus(scope, context);
+    registerAdminActions(scope, context);
   });
-  const auditor = startAuditor(context, registry);
+  const auditor = startAuditor(context, telemetry);
 
   return {
     app,
     auditor,
+    adminListener: apart,
     async stop() {
       stopping.abort();
       await auditor.stop();

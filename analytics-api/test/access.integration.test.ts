@@ -229,6 +229,7 @@ describe('the description of the API', () => {
     expect(response.statusCode).toBe(200);
     const { paths } = response.json<{ paths: Record<string, Record<string, { responses: object }>> }>();
     expect(Object.keys(paths).sort()).toEqual([
+      '/v1/admin-actions',
       '/v1/annotations',
       '/v1/annotations/{id}',
       '/v1/anomalies',

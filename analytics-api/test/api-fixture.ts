@@ -1,6 +1,11 @@
 import { openEventLog, type EventLog } from '@sluice/event-log';
 import { createKey, createLogger, createMetricsRegistry, ensureProject } from '@sluice/service-kit';
-import { createTestDatabase, openTestClickHouse, type TestDatabase } from '@sluice/warehouse/testing';
+import {
+  createTestDatabase,
+  openAsService,
+  openTestClickHouse,
+  type TestDatabase,
+} from '@sluice/warehouse/testing';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -42,12 +47,13 @@ export type ApiFixture = Awaited<ReturnType<typeof openApiFixture>>;
 /** The API on real stores, with events written as landing and rolling up leave them. */
 export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
   const postgres: TestDatabase = await createTestDatabase(inject('postgresUrl'));
+  const asApi = await openAsService(postgres, 'api');
   const clickhouse = await openTestClickHouse(postgres.pool);
   const logDir = await mkdtemp(join(tmpdir(), 'sluice-log-'));
   const log: EventLog = await openEventLog(`embedded:${logDir}`, { partitions: 2 });
-  const registry = createMetricsRegistry();
+  const registry = createMetricsRegistry('analytics-api');
   const api: AnalyticsApi = await createAnalyticsApi({
-    postgres,
+    postgres: asApi,
     clickhouse,
     log,
     logger: createLogger('test', 'silent'),
@@ -236,6 +242,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
     ...api,
     send,
     createAdminKey,
+    adminPort: () => api.adminListener!.address!.port,
     pool,
     clickhouse,
     log,
@@ -251,6 +258,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
       await api.stop();
       await log.close();
       await clickhouse.drop();
+      await asApi.close();
       await postgres.drop();
       await rm(logDir, { recursive: true, force: true });
     },

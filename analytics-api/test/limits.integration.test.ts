@@ -2,8 +2,9 @@ import { SluiceError } from '@sluice/contracts';
 import { z } from 'zod';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createChangePostgres } from '../src/query-port/change-postgres.js';
 import { createRunClickHouse } from '../src/query-port/clickhouse.js';
-import { createRunPostgres, type PostgresLimits } from '../src/query-port/postgres.js';
+import { createRunPostgres } from '../src/query-port/postgres.js';
 import { openApiFixture, type ApiFixture } from './api-fixture.js';
 
 let api: ApiFixture;
@@ -150,14 +151,28 @@ describe('a question to Postgres', () => {
     await pool.end();
   });
 
-  it('that changes something is answered when that is committed, and fails when it cannot be', async () => {
-    const { pool, ask } = onOneConnection({ access: 'read write' });
+  it('that changes something is answered and noted when that is committed, and fails when it cannot be', async () => {
+    const { pool } = onOneConnection();
+    const change = createChangePostgres(pool, { timeoutMs: 5_000, maxRows: 100 });
+    const noted = {
+      by: { kind: 'service', id: 'test' },
+      projectId: 1,
+      action: 'plan.change',
+      target: 'x',
+    } as const;
+    const ask = (sql: string) => change({ name: 'test', sql, params: [], row }, noted);
+    const notes = async (): Promise<number> =>
+      (await api.pool.query(`select from admin_actions where action = 'plan.change'`)).rowCount ?? 0;
     await pool.query('create table once (n integer unique deferrable initially deferred)');
     expect((await ask('insert into once values (1) returning n')).rows).toEqual([{ n: 1 }]);
     expect((await api.pool.query('select n from once')).rows).toEqual([{ n: 1 }]);
     // Checked at the commit alone.
     expect(await codeOf(ask('insert into once values (1) returning n'))).toBe('query_failed');
+    expect(await notes()).toBe(1);
     expect((await ask('insert into once values (2) returning n')).rows).toEqual([{ n: 2 }]);
+    expect(await notes()).toBe(2);
+    expect((await ask('delete from once where n = 77 returning n')).rows).toEqual([]);
+    expect(await notes()).toBe(2);
     expect(pool.totalCount).toBe(1);
     await pool.query('drop table once');
     await pool.end();
@@ -165,10 +180,10 @@ describe('a question to Postgres', () => {
 });
 
 /** A pool of its own with a single connection, so that the next question meets what the one before has left. */
-function onOneConnection(options: Pick<PostgresLimits, 'access'> = {}) {
+function onOneConnection() {
   const pool = new pg.Pool({ ...api.pool.options, max: 1 });
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const run = createRunPostgres(pool, { timeoutMs: 5_000, maxRows: 100, ...options });
+  const run = createRunPostgres(pool, { timeoutMs: 5_000, maxRows: 100 });
   return {
     pool,
     ask: (sql: string, more: { isConstant?: true } = {}) =>

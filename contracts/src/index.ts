@@ -1,3 +1,4 @@
+export * from './admin-actions.js';
 export * from './anomalies.js';
 export * from './annotations.js';
 export * from './answers.js';
@@ -11,6 +12,7 @@ export * from './log-record.js';
 export * from './messages/index.js';
 export * from './query/index.js';
 export * from './saved.js';
+export * from './trace-context.js';
 export * from './tracking-plan/index.js';
 export * from './watch-metric.js';
 export * from './watermark.js';

@@ -1,7 +1,7 @@
 import { decodeRecordMeta, type IngestAnswer, type MessagesMeta, type RejectedMeta } from '@sluice/contracts';
 import { openEventLog, type EventLog, type LogRecord } from '@sluice/event-log';
 import { createKey, createLogger, createMetricsRegistry, ensureProject } from '@sluice/service-kit';
-import { createTestDatabase, type TestDatabase } from '@sluice/warehouse/testing';
+import { createTestDatabase, openAsService, type TestDatabase } from '@sluice/warehouse/testing';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,17 +47,19 @@ export async function startGateway(options: {
 }): Promise<TestGateway> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-gateway-'));
   const database = await createTestDatabase(options.postgresUrl);
+  const asGateway = await openAsService(database, 'gateway');
   const log = await openEventLog(`embedded:${join(dir, 'log')}`);
-  const registry = createMetricsRegistry();
+  const registry = createMetricsRegistry('gateway');
   const projectId = await ensureProject(database.pool, 'test');
   const { key: writeKey } = await createKey(database.pool, { projectId, kind: 'write' });
   const release = async (): Promise<void> => {
     await log.close();
+    await asGateway.close();
     await database.drop();
     await rm(dir, { recursive: true, force: true });
   };
   const gateway = await createGateway({
-    postgres: database,
+    postgres: asGateway,
     log: options.wrapLog?.(log) ?? log,
     logger: createLogger('gateway', 'silent'),
     registry,

@@ -32,4 +32,5 @@ export {
   type PipelineOptions,
 } from './pipeline.js';
 export { churnConfigOf, churnSettings } from './score/settings.js';
+export { pipelineSettings } from './settings.js';
 export { watchConfigOf, watchSettings, type WatchConfig } from './watch/settings.js';

@@ -24,7 +24,7 @@ const log = await openEventLog(urls.logUrl, { partitions: urls.partitions, readO
 let seen = 0;
 const watcher = handWatcher(
   {
-    postgres: { ...postgres, drop: () => Promise.resolve() },
+    asPipeline: postgres,
     clickhouse: { ...clickhouse, drop: () => Promise.resolve() },
     log,
   },

@@ -3,11 +3,12 @@ import { openEventLog, partitionOf, type EventLog, type NewRecord } from '@sluic
 import { createLogger, ensureProject } from '@sluice/service-kit';
 import {
   createTestDatabase,
+  openAsService,
   openTestClickHouse,
   type TestClickHouse,
   type TestDatabase,
 } from '@sluice/warehouse/testing';
-import type { ClickHouse } from '@sluice/warehouse';
+import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,8 @@ export type Message = Record<string, unknown>;
 
 export interface Stores {
   postgres: TestDatabase;
+  /** The same database under the login of the pipeline, with its privileges alone. */
+  asPipeline: Postgres;
   clickhouse: TestClickHouse;
   log: EventLog;
   dir: string;
@@ -33,11 +36,13 @@ export type Reading = Pick<Stores, 'postgres'> & { clickhouse: ClickHouse };
 export async function openStores(postgresUrl: string, logUrl?: string): Promise<Stores> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-pipeline-'));
   const postgres = await createTestDatabase(postgresUrl);
+  const asPipeline = await openAsService(postgres, 'pipeline');
   const clickhouse = await openTestClickHouse(postgres.pool);
   const log = await openEventLog(logUrl ?? `embedded:${join(dir, 'log')}`, { partitions: 2 });
   const projectId = await ensureProject(postgres.pool, 'test');
   return {
     postgres,
+    asPipeline,
     clickhouse,
     log,
     dir,
@@ -45,6 +50,7 @@ export async function openStores(postgresUrl: string, logUrl?: string): Promise<
     async close() {
       await log.close();
       await clickhouse.drop();
+      await asPipeline.close();
       await postgres.drop();
       await rm(dir, { recursive: true, force: true });
     },
@@ -53,7 +59,7 @@ export async function openStores(postgresUrl: string, logUrl?: string): Promise<
 
 export function runPipeline(stores: Stores, config: PipelineConfig = {}): Promise<Pipeline> {
   return createPipeline({
-    postgres: stores.postgres,
+    postgres: stores.asPipeline,
     clickhouse: stores.clickhouse,
     log: stores.log,
     logger: createLogger('pipeline', 'silent'),

@@ -43,7 +43,7 @@ describe('a watcher that is killed', () => {
     projectId = await ensureProject(postgres.pool, 'test');
     const clickhouse = await openClickHouse(`embedded:${join(dir, 'clickhouse')}`);
     await migrateClickHouse(clickhouse, postgres.pool);
-    const stores = { postgres, log, dir, projectId, close: () => Promise.resolve() };
+    const stores = { postgres, asPipeline: postgres, log, dir, projectId, close: () => Promise.resolve() };
     await landPast(
       { ...stores, clickhouse: { ...clickhouse, drop: () => Promise.resolve() } },
       drawMessages(

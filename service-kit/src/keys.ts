@@ -1,6 +1,8 @@
 import { SluiceError } from '@sluice/contracts';
 import { createHash, randomBytes } from 'node:crypto';
 import type pg from 'pg';
+import { commandActor, recordAdminAction, type AdminActor } from './admin-actions.js';
+import { inTransaction } from './in-transaction.js';
 import { PROJECT_COLUMNS, projectFromRow, type ProjectSettings } from './projects.js';
 
 export type KeyKind = 'write' | 'read' | 'admin';
@@ -140,7 +142,10 @@ export interface NewKey {
   key: string;
 }
 
-/** Makes a key for a project; `key` sets its text, for projects whose clients already have one. */
+/**
+ * Makes a key for a project, and notes who did; `key` sets its text, for projects whose clients already have one. `by` is
+ * left out by commands.
+ */
 export async function createKey(
   pool: pg.Pool,
   options: {
@@ -150,32 +155,64 @@ export async function createKey(
     key?: string;
     /** Default: the server's. */
     rowsPerHour?: number | undefined;
+    by?: AdminActor;
   },
 ): Promise<NewKey> {
-  const prefix = { write: 'wk', read: 'rk', admin: 'ak' }[options.kind];
+  const { projectId, kind, allowedOrigins = [], rowsPerHour = null, by = commandActor() } = options;
+  const prefix = { write: 'wk', read: 'rk', admin: 'ak' }[kind];
   const key = options.key ?? `${prefix}_${randomBytes(24).toString('base64url')}`;
-  const result = await pool.query<{ key_id: number }>(
-    `insert into api_keys (project_id, kind, key_hash, key_hint, allowed_origins, rows_per_hour)
-     values ($1, $2, $3, $4, $5, $6) returning key_id`,
-    [
-      options.projectId,
-      options.kind,
-      hashKey(key),
-      `${key.slice(0, 6)}…`,
-      options.allowedOrigins ?? [],
-      options.rowsPerHour ?? null,
-    ],
-  );
-  return { keyId: result.rows[0]!.key_id, key };
+  return inTransaction(pool, async (client) => {
+    const result = await client.query<{ key_id: number }>(
+      `insert into api_keys (project_id, kind, key_hash, key_hint, allowed_origins, rows_per_hour)
+       values ($1, $2, $3, $4, $5, $6) returning key_id`,
+      [projectId, kind, hashKey(key), `${key.slice(0, 6)}…`, allowedOrigins, rowsPerHour],
+    );
+    const keyId = result.rows[0]!.key_id;
+    const details = { kind, allowed_origins: allowedOrigins, rows_per_hour: rowsPerHour };
+    await recordAdminAction(client, {
+      by,
+      action: 'key.create',
+      target: String(keyId),
+      projectId,
+      after: { ...details, revoked: false },
+      details,
+    });
+    return { keyId, key };
+  });
 }
 
-/** Revokes a key for good. Resolves with false when there is no such key or it was revoked before. */
-export async function revokeKey(pool: pg.Pool, keyId: number): Promise<boolean> {
-  const result = await pool.query(
-    'update api_keys set revoked_at = now() where key_id = $1 and revoked_at is null',
-    [keyId],
-  );
-  return result.rowCount === 1;
+/**
+ * Revokes a key for good, and notes who did. Resolves with false when there is no such key or it was revoked before.
+ */
+export async function revokeKey(
+  pool: pg.Pool,
+  keyId: number,
+  by: AdminActor = commandActor(),
+): Promise<boolean> {
+  return inTransaction(pool, async (client) => {
+    const result = await client.query<{
+      project_id: number;
+      kind: KeyKind;
+      allowed_origins: string[];
+      rows_per_hour: number | null;
+    }>(
+      `update api_keys set revoked_at = now() where key_id = $1 and revoked_at is null
+       returning project_id, kind, allowed_origins, rows_per_hour`,
+      [keyId],
+    );
+    const row = result.rows[0];
+    if (row === undefined) return false;
+    const { project_id: projectId, ...key } = row;
+    await recordAdminAction(client, {
+      by,
+      action: 'key.revoke',
+      target: String(keyId),
+      projectId,
+      before: { ...key, revoked: false },
+      after: { ...key, revoked: true },
+    });
+    return true;
+  });
 }
 
 export interface KeyListing {

@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { commandActor, recordAdminAction, type AdminActor } from './admin-actions.js';
+import { inTransaction } from './in-transaction.js';
 
 /** What a project has chosen. */
 export interface ProjectSettings {
@@ -34,20 +36,42 @@ export function projectFromRow(row: ProjectRow): ProjectSettings {
   };
 }
 
-/** The project of that name, made when there is none; resolves with its id. `timezone` is only for a new one; default UTC. */
+/**
+ * The project of that name; made, and noted who made it, when there is none. Resolves with its id. `timezone` is only for
+ * a new one; default UTC. `by` is left out by commands.
+ */
 export async function ensureProject(
   pool: pg.Pool,
   name: string,
-  { timezone = 'UTC' }: { timezone?: string } = {},
+  { timezone = 'UTC', by = commandActor() }: { timezone?: string; by?: AdminActor } = {},
 ): Promise<number> {
-  await pool.query('insert into projects (name, timezone) values ($1, $2) on conflict (name) do nothing', [
-    name,
-    timezone,
-  ]);
-  const found = await pool.query<{ project_id: number }>('select project_id from projects where name = $1', [
-    name,
-  ]);
-  return found.rows[0]!.project_id;
+  const find = async (): Promise<number | undefined> => {
+    const found = await pool.query<{ project_id: number }>(
+      'select project_id from projects where name = $1',
+      [name],
+    );
+    return found.rows[0]?.project_id;
+  };
+  const made = async (): Promise<number | undefined> =>
+    inTransaction(pool, async (client) => {
+      const result = await client.query<{ project_id: number }>(
+        `insert into projects (name, timezone) values ($1, $2)
+         on conflict (name) do nothing returning project_id`,
+        [name, timezone],
+      );
+      const projectId = result.rows[0]?.project_id;
+      if (projectId === undefined) return undefined;
+      await recordAdminAction(client, {
+        by,
+        action: 'project.create',
+        target: name,
+        projectId,
+        after: { name, timezone },
+      });
+      return projectId;
+    });
+  // Two at once: the one that comes second finds what the first has made.
+  return (await find()) ?? (await made()) ?? (await find())!;
 }
 
 export interface ProjectStore {

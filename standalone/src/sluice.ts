@@ -1,3 +1,4 @@
+import { createCensor, secretsOf } from '@sluice/service-kit';
 import { Command, InvalidArgumentError } from 'commander';
 import { registerAudit } from './commands/audit.js';
 import { registerChurn } from './commands/churn.js';
@@ -68,6 +69,7 @@ try {
   await program.parseAsync();
   process.exit(process.exitCode ?? 0);
 } catch (error) {
-  process.stderr.write(`sluice: ${error instanceof Error ? error.message : String(error)}\n`);
+  const censor = createCensor(secretsOf(process.env));
+  process.stderr.write(`sluice: ${censor(error instanceof Error ? error.message : String(error))}\n`);
   process.exit(1);
 }

@@ -1,3 +1,4 @@
+export * from './clickhouse/access.js';
 export * from './clickhouse/connection.js';
 export * from './clickhouse/generations.js';
 export * from './clickhouse/insertable-json.js';
@@ -10,3 +11,4 @@ export * from './migrations/migrate-postgres.js';
 export { ROLLUPS_LOCK } from './migrations/migration-lock.js';
 export * from './postgres/connection.js';
 export * from './postgres/event-partitions.js';
+export * from './postgres/service-logins.js';

@@ -8,6 +8,8 @@ import {
   migrateClickHouse,
   migratePostgres,
   openPostgres,
+  requireClickHouseSchema,
+  requirePostgresSchema,
   type Postgres,
 } from '../src/index.js';
 import { checksumOf, readMigrations, type Migration } from '../src/migrations/migration-files.js';
@@ -51,9 +53,17 @@ async function tables(): Promise<string[]> {
 describe('migratePostgres', () => {
   it('applies every file once, in order', async () => {
     const names = (await readMigrations('postgres')).map((file) => file.name);
-    expect(await migratePostgres(postgres.pool)).toEqual({ applied: names, version: names.at(-1) });
+    expect(await migratePostgres(postgres.pool)).toEqual({
+      applied: names,
+      version: names.at(-1),
+      missingRoles: [],
+    });
     const before = await tables();
-    expect(await migratePostgres(postgres.pool)).toEqual({ applied: [], version: names.at(-1) });
+    expect(await migratePostgres(postgres.pool)).toEqual({
+      applied: [],
+      version: names.at(-1),
+      missingRoles: [],
+    });
     expect(await tables()).toEqual(before);
   });
 
@@ -73,6 +83,7 @@ describe('migratePostgres', () => {
     expect(await migratePostgres(postgres.pool, [first, mended])).toEqual({
       applied: ['0002_second'],
       version: '0002_second',
+      missingRoles: [],
     });
   });
 
@@ -98,6 +109,15 @@ describe('migratePostgres', () => {
     await expect(
       migratePostgres(postgres.pool, [migration('0001_first', 'create table other (a int)')]),
     ).rejects.toThrow(/0001_first was changed/);
+  });
+
+  it('tells who may not migrate what is missing, and nothing once it is there', async () => {
+    const [first] = await readMigrations('postgres');
+    await expect(requirePostgresSchema(postgres.pool)).rejects.toThrow(`Postgres lacks ${first!.name}, `);
+    await migratePostgres(postgres.pool);
+    await requirePostgresSchema(postgres.pool);
+    await postgres.pool.query(`insert into schema_migrations (name, checksum) values ('9999_newer', 'x')`);
+    await expect(requirePostgresSchema(postgres.pool)).rejects.toThrow(/does not know/);
   });
 });
 
@@ -136,6 +156,13 @@ describe('migrateClickHouse', () => {
     expect(schema.length).toBeGreaterThan(8);
     expect(await migrateClickHouse(clickhouse, postgres.pool)).toEqual({ generation: 1 });
     expect(await schemaOf(1)).toEqual(schema);
+  });
+
+  it('tells who may not migrate that no generation is there, and nothing once one is', async () => {
+    await migratePostgres(postgres.pool);
+    await expect(requireClickHouseSchema(clickhouse, postgres.pool)).rejects.toThrow(/sluice migrate/);
+    await migrateClickHouse(clickhouse, postgres.pool);
+    await requireClickHouseSchema(clickhouse, postgres.pool);
   });
 
   it('brings the generation up to date that is live', async () => {

@@ -31,6 +31,15 @@ export function askAnnotations(
   };
 }
 
+export function askAnnotation(projectId: number, annotationId: number): PostgresQuestion<AnnotationRow> {
+  return {
+    name: 'annotation',
+    sql: `select ${COLUMNS} from annotations where project_id = $1 and annotation_id = $2`,
+    params: [projectId, annotationId],
+    row,
+  };
+}
+
 export function addAnnotation(
   projectId: number,
   { at, text }: { at: string; text: string },

@@ -31,6 +31,18 @@ export function askChannels(projectId: number, name?: string): PostgresQuestion<
   };
 }
 
+/** All of a channel that can be changed. The secret comes as a digest: it is compared, never shown. */
+export function askChannelState(projectId: number, name: string): PostgresQuestion<unknown> {
+  return {
+    name: 'notification-channel-state',
+    sql: `
+      select kind, target, encode(sha256(convert_to(secret, 'UTF8')), 'hex') as secret, min_severity, delivery, enabled
+      from notification_channels where project_id = $1 and name = $2`,
+    params: [projectId, name],
+    row: z.unknown(),
+  };
+}
+
 /** Makes a channel, or makes it anew; no row when there are too many. A webhook keeps its secret where none is said. */
 export function saveChannel(
   projectId: number,

@@ -7,9 +7,11 @@ import {
   type Annotation,
 } from '@sluice/contracts';
 import { z } from 'zod';
+import { notedBy } from '../access/noted-by.js';
 import type { ApiContext, ApiScope } from '../api-context.js';
 import {
   addAnnotation,
+  askAnnotation,
   askAnnotations,
   deleteAnnotation,
   type AnnotationRow,
@@ -56,7 +58,10 @@ export function registerAnnotations(app: ApiScope, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const { rows } = await changePostgres(addAnnotation(request.owner.project.projectId, request.body));
+      const { rows } = await changePostgres(
+        addAnnotation(request.owner.project.projectId, request.body),
+        notedBy(request, 'annotation.add', (added) => String(added[0]?.['annotation_id'])),
+      );
       return reply.status(201).send(annotationOf(rows[0]!));
     },
   );
@@ -73,7 +78,11 @@ export function registerAnnotations(app: ApiScope, context: ApiContext): void {
     },
     async (request) => {
       const { projectId } = request.owner.project;
-      const { rows } = await changePostgres(deleteAnnotation(projectId, Number(request.params.id)));
+      const id = Number(request.params.id);
+      const { rows } = await changePostgres(
+        deleteAnnotation(projectId, id),
+        notedBy(request, 'annotation.delete', String(id), askAnnotation(projectId, id)),
+      );
       if (rows[0] === undefined) throw new SluiceError('annotation_not_found', { field: '/id' });
       return annotationOf(rows[0]);
     },

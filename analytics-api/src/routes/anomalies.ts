@@ -20,7 +20,8 @@ import { anomalyOf, pointOf } from '../anomalies/anomaly-answers.js';
 import { readAnomalyCursor, selectionOf, writeAnomalyCursor } from '../anomalies/anomaly-selection.js';
 import { simulate } from '../anomalies/simulate.js';
 import { encodeAnomalies, tailAnomalies } from '../anomalies/tail-anomalies.js';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { notedBy } from '../access/noted-by.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { checkDepth } from '../ask/check-depth.js';
 import { sendStream, streamSignal } from '../live/send-stream.js';
 import {
@@ -178,8 +179,7 @@ export function registerAnomalies(app: ApiScope, context: ApiContext): void {
         response: { 200: simulationSchema, ...faults },
       },
     },
-    async (request, reply) =>
-      simulate(request.body, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+    async (request, reply) => simulate(request.body, askerOf(request, reply), context),
   );
 
   app.post(
@@ -196,7 +196,10 @@ export function registerAnomalies(app: ApiScope, context: ApiContext): void {
     async (request) => {
       const { projectId } = request.owner.project;
       const { id } = request.params;
-      const { rows } = await changePostgres(acknowledgeAnomaly(projectId, Number(id)));
+      const { rows } = await changePostgres(
+        acknowledgeAnomaly(projectId, Number(id)),
+        notedBy(request, 'anomaly.acknowledge', id, askAnomaly(projectId, Number(id))),
+      );
       const anomaly = anomalyOf(await find(projectId, id));
       if (rows.length === 0 && anomaly.state !== 'acknowledged') throw notOpen(anomaly);
       return anomaly;
@@ -220,7 +223,10 @@ export function registerAnomalies(app: ApiScope, context: ApiContext): void {
       const { projectId } = request.owner.project;
       const { id } = request.params;
       const until = untilOf(request.body, context.now());
-      const { rows } = await changePostgres(snoozeSeries(projectId, Number(id), until));
+      const { rows } = await changePostgres(
+        snoozeSeries(projectId, Number(id), until),
+        notedBy(request, 'anomaly.snooze', id, askAnomaly(projectId, Number(id))),
+      );
       const row = await find(projectId, id);
       if (rows.length === 0) throw new SluiceError('series_retired', { field: '/id' });
       return anomalyOf(row);
@@ -242,7 +248,10 @@ export function registerAnomalies(app: ApiScope, context: ApiContext): void {
     async (request) => {
       const { projectId } = request.owner.project;
       const { id } = request.params;
-      await changePostgres(noteFeedback(projectId, Number(id), request.body.feedback));
+      await changePostgres(
+        noteFeedback(projectId, Number(id), request.body.feedback),
+        notedBy(request, 'anomaly.feedback', id, askAnomaly(projectId, Number(id))),
+      );
       return anomalyOf(await find(projectId, id));
     },
   );

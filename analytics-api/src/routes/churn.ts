@@ -12,7 +12,8 @@ import {
   SluiceError,
 } from '@sluice/contracts';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { notedBy } from '../access/noted-by.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { findChurnRun } from '../ask/find-churn-run.js';
 import { listScores } from '../churn/list-scores.js';
 import { modelAnswerOf } from '../churn/run-answer.js';
@@ -63,8 +64,7 @@ export function registerChurn(app: ApiScope, context: ApiContext): void {
         response: { 200: churnPageSchema, ...faults },
       },
     },
-    async (request, reply) =>
-      listScores(request.query, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+    async (request, reply) => listScores(request.query, askerOf(request, reply), context),
   );
 
   app.get(
@@ -115,8 +115,10 @@ export function registerChurn(app: ApiScope, context: ApiContext): void {
       },
     },
     async (request) => {
+      const { projectId } = request.owner.project;
       const { rows } = await changePostgres(
-        saveChurnDefinition(request.owner.project.projectId, request.body),
+        saveChurnDefinition(projectId, request.body),
+        notedBy(request, 'churn_definition.save', 'churn definition', askChurnDefinition(projectId)),
       );
       return { definition: rows[0]!.definition, updated_at: rows[0]!.updated_at.toISOString() };
     },
@@ -161,7 +163,10 @@ export function registerChurn(app: ApiScope, context: ApiContext): void {
       },
     },
     async (request) => {
-      const { rows } = await changePostgres(requestScoring(request.owner.project.projectId));
+      const { rows } = await changePostgres(
+        requestScoring(request.owner.project.projectId),
+        notedBy(request, 'churn.run', (rows) => `job ${String(rows[0]?.['job_id'])}`),
+      );
       return rows[0]!;
     },
   );

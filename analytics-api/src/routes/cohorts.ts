@@ -9,10 +9,17 @@ import {
   type CohortDefinitionInput,
 } from '@sluice/contracts';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { notedBy } from '../access/noted-by.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { checkDepth } from '../ask/check-depth.js';
 import { countCohort, inFilter } from '../cohorts/cohort-size.js';
-import { askCohortSummaries, deleteCohort, saveCohort, type CohortSummaryRow } from '../questions/cohorts.js';
+import {
+  askCohorts,
+  askCohortSummaries,
+  deleteCohort,
+  saveCohort,
+  type CohortSummaryRow,
+} from '../questions/cohorts.js';
 import { isAboutPeople, type CohortDefinition } from '../sql/filter-sql.js';
 
 /** The longest list of ids there may be. */
@@ -50,7 +57,7 @@ export function registerCohorts(app: ApiScope, context: ApiContext): void {
       const { name } = request.params;
       const { rows } = await runPostgres(askCohortSummaries(request.owner.project.projectId, name));
       if (rows[0] === undefined) throw missing(name);
-      const options = { owner: request.owner, signal: disconnectSignal(reply) };
+      const options = askerOf(request, reply);
       return { ...cohortOf(rows[0]), ...(await countCohort(name, options, context)) };
     },
   );
@@ -72,21 +79,23 @@ export function registerCohorts(app: ApiScope, context: ApiContext): void {
     },
     async (request, reply) => {
       const { name } = request.params;
+      const { projectId } = request.owner.project;
       const definition = definitionOf(request.body);
       const draft = { name, definition };
-      const options = { owner: request.owner, signal: disconnectSignal(reply), draft };
+      const options = { ...askerOf(request, reply), draft };
       // Asked before it is saved: what cannot be asked is not saved.
       const size = await countCohort(name, options, context).catch((error: unknown) => {
         throw inFilter(error);
       });
       const { rows } = await changePostgres(
         saveCohort({
-          projectId: request.owner.project.projectId,
+          projectId,
           name,
           description: request.body.description,
           filter: definition.kind === 'live' ? definition.filter : undefined,
           userIds: definition.kind === 'static' ? definition.userIds : undefined,
         }),
+        notedBy(request, 'cohort.save', name, askCohorts(projectId, [name])),
       );
       return { ...cohortOf(rows[0]!), ...size };
     },
@@ -104,7 +113,11 @@ export function registerCohorts(app: ApiScope, context: ApiContext): void {
     },
     async (request) => {
       const { name } = request.params;
-      const { rows } = await changePostgres(deleteCohort(request.owner.project.projectId, name));
+      const { projectId } = request.owner.project;
+      const { rows } = await changePostgres(
+        deleteCohort(projectId, name),
+        notedBy(request, 'cohort.delete', name, askCohorts(projectId, [name])),
+      );
       if (rows[0] === undefined) throw missing(name);
       return { deleted: name };
     },

@@ -11,9 +11,11 @@ import {
   type Notification,
 } from '@sluice/contracts';
 import { z } from 'zod';
+import { notedBy } from '../access/noted-by.js';
 import type { ApiContext, ApiScope } from '../api-context.js';
 import {
   askChannels,
+  askChannelState,
   askNotifications,
   deleteChannel,
   queueTest,
@@ -81,10 +83,12 @@ export function registerNotificationChannels(app: ApiScope, context: ApiContext)
     },
     async (request) => {
       const { body } = request;
+      const { projectId } = request.owner.project;
+      const { name } = request.params;
       const { rows } = await changePostgres(
         saveChannel(
-          request.owner.project.projectId,
-          request.params.name,
+          projectId,
+          name,
           {
             kind: body.kind,
             min_severity: body.min_severity,
@@ -95,6 +99,7 @@ export function registerNotificationChannels(app: ApiScope, context: ApiContext)
           },
           MAX_CHANNELS,
         ),
+        notedBy(request, 'channel.save', name, askChannelState(projectId, name)),
       );
       if (rows[0] === undefined) {
         throw new SluiceError('too_many_channels', { message: `${MAX_CHANNELS} channels are the limit.` });
@@ -115,7 +120,11 @@ export function registerNotificationChannels(app: ApiScope, context: ApiContext)
     },
     async (request) => {
       const { name } = request.params;
-      const { rows } = await changePostgres(deleteChannel(request.owner.project.projectId, name));
+      const { projectId } = request.owner.project;
+      const { rows } = await changePostgres(
+        deleteChannel(projectId, name),
+        notedBy(request, 'channel.delete', name, askChannelState(projectId, name)),
+      );
       if (rows[0] === undefined) throw missing(name);
       return { deleted: name };
     },
@@ -136,7 +145,10 @@ export function registerNotificationChannels(app: ApiScope, context: ApiContext)
     async (request, reply) => {
       const { projectId } = request.owner.project;
       const { name } = request.params;
-      const { rows } = await changePostgres(queueTest(projectId, name));
+      const { rows } = await changePostgres(
+        queueTest(projectId, name),
+        notedBy(request, 'channel.test', name),
+      );
       if (rows[0] === undefined) {
         await find(projectId, name);
         throw new SluiceError('channel_disabled', { field: '/name' });

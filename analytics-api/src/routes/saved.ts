@@ -9,9 +9,11 @@ import {
   type SavedQuery,
 } from '@sluice/contracts';
 import { z } from 'zod';
+import { notedBy } from '../access/noted-by.js';
 import type { ApiContext, ApiScope } from '../api-context.js';
 import { checkDepth } from '../ask/check-depth.js';
 import {
+  askSaved,
   askSavedList,
   askSavedVersions,
   deleteSaved,
@@ -92,8 +94,12 @@ export function registerSaved(app: ApiScope, context: ApiContext): void {
     async (request) => {
       checkSaved(request.body);
       const { projectId } = request.owner.project;
+      const { name } = request.params;
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-        const { rows } = await changePostgres(saveVersion(projectId, request.params.name, request.body));
+        const { rows } = await changePostgres(
+          saveVersion(projectId, name, request.body),
+          notedBy(request, 'saved_query.save', name, askSaved(projectId, name, undefined)),
+        );
         if (rows[0] !== undefined) return savedOf(rows[0]);
       }
       throw new SluiceError('overloaded', { message: 'Others save under this name.', retryAfterSeconds: 1 });
@@ -112,7 +118,11 @@ export function registerSaved(app: ApiScope, context: ApiContext): void {
     },
     async (request) => {
       const { name } = request.params;
-      const { rows } = await changePostgres(deleteSaved(request.owner.project.projectId, name));
+      const { projectId } = request.owner.project;
+      const { rows } = await changePostgres(
+        deleteSaved(projectId, name),
+        notedBy(request, 'saved_query.delete', name, askSaved(projectId, name, undefined)),
+      );
       if (rows.length === 0) throw missing(name);
       return { deleted: name };
     },

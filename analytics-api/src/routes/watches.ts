@@ -10,6 +10,7 @@ import {
   type WatchDetail,
 } from '@sluice/contracts';
 import { z } from 'zod';
+import { notedBy } from '../access/noted-by.js';
 import type { ApiContext, ApiScope } from '../api-context.js';
 import { checkDepth } from '../ask/check-depth.js';
 import {
@@ -81,10 +82,12 @@ export function registerWatches(app: ApiScope, context: ApiContext): void {
     },
     async (request) => {
       const { projectId } = request.owner.project;
+      const { name } = request.params;
       const { metric } = request.body;
       if (metric.kind === 'saved') await findSaved(projectId, metric.name, undefined, context);
       const { rows } = await changePostgres(
-        saveWatch(projectId, request.params.name, request.body, MAX_WATCHES),
+        saveWatch(projectId, name, request.body, MAX_WATCHES),
+        notedBy(request, 'watch.save', name, askWatch(projectId, name)),
       );
       if (rows[0] === undefined) {
         throw new SluiceError('too_many_watches', { message: `${MAX_WATCHES} watches are the limit.` });
@@ -105,7 +108,11 @@ export function registerWatches(app: ApiScope, context: ApiContext): void {
     },
     async (request) => {
       const { name } = request.params;
-      const { rows } = await changePostgres(deleteWatch(request.owner.project.projectId, name));
+      const { projectId } = request.owner.project;
+      const { rows } = await changePostgres(
+        deleteWatch(projectId, name),
+        notedBy(request, 'watch.delete', name, askWatch(projectId, name)),
+      );
       if (rows[0] === undefined) throw missing(name);
       return { deleted: name };
     },

@@ -121,7 +121,7 @@ function createContext(options: AskSavedOptions): ApiContext {
   const stopping = new AbortController().signal;
   return {
     runPostgres,
-    changePostgres: runPostgres,
+    changePostgres: () => Promise.reject(new SluiceError('insufficient_scope')),
     runClickHouse: createRunClickHouse(clickhouse, { ...limits, maxMemoryBytes: config.queryMemoryBytes }),
     readCompleteness: createReadCompleteness(runPostgres, log),
     // Nobody asks for closed buckets twice.
@@ -132,6 +132,7 @@ function createContext(options: AskSavedOptions): ApiContext {
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
+    telemetry: undefined,
     config,
     stopping,
     now,

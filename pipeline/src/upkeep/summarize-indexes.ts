@@ -59,7 +59,7 @@ async function summarizeRanges(
 ): Promise<void> {
   await pool.query({
     name: 'summarize-ranges',
-    text: `select brin_summarize_range($1::oid::regclass, block)
+    text: `select summarize_event_index($1::oid, block)
            from generate_series($2::bigint / $4::bigint * $4::bigint, $3::bigint - 1, $4::bigint) as block`,
     values: [index, from, to, blocksOfRange],
   });

@@ -1,8 +1,9 @@
 import type pg from 'pg';
+import { accessPrefixOf, managesAccess } from '../clickhouse/access.js';
 import type { ClickHouse } from '../clickhouse/connection.js';
 import { liveGeneration } from '../clickhouse/generations.js';
 import { readMigrations, type Migration } from './migration-files.js';
-import { checkApplied } from './migrate-postgres.js';
+import { checkApplied, pendingError } from './migrate-postgres.js';
 import { ROLLUPS_LOCK, withMigrationLock } from './migration-lock.js';
 import { splitStatements } from './split-statements.js';
 
@@ -43,27 +44,65 @@ export async function createGeneration(
             (name String, checksum String) engine = ${layout.engine('ReplacingMergeTree')} order by name`,
   });
   const migrations = known ?? (await readMigrations('clickhouse'));
+  for (const migration of await pendingMigrations(clickhouse, database, migrations)) {
+    await apply(clickhouse, database, migration);
+  }
+}
+
+/**
+ * For who may not change the schema: resolves when the live generation has that of this code.
+ * @throws Error when a migration is missing, was changed after it had been applied, or is newer than this code.
+ */
+export async function requireClickHouseSchema(clickhouse: ClickHouse, pool: pg.Pool): Promise<void> {
+  const migrations = await readMigrations('clickhouse');
+  const generation = await liveGeneration(pool);
+  if (generation === undefined) throw pendingError('ClickHouse', migrations);
+  const pending = await pendingMigrations(clickhouse, clickhouse.database(generation), migrations);
+  if (pending.length > 0) throw pendingError('ClickHouse', pending);
+}
+
+async function pendingMigrations(
+  { client }: ClickHouse,
+  database: string,
+  known: readonly Migration[],
+): Promise<Migration[]> {
   const result = await client.query({
     query: `select name, checksum from ${database}.schema_migrations final`,
     format: 'JSONEachRow',
   });
   const applied = await result.json<{ name: string; checksum: string }>();
-  checkApplied(`ClickHouse database ${database}`, applied, migrations);
+  checkApplied(`ClickHouse database ${database}`, applied, known);
   const names = new Set(applied.map(({ name }) => name));
-  for (const migration of migrations) {
-    if (!names.has(migration.name)) await apply(clickhouse, database, migration);
+  return known.filter(({ name }) => !names.has(name));
+}
+
+/**
+ * Makes the services' roles and gives them what they need, as the migrations say. For servers whose administrator came
+ * after the schema.
+ * @throws Error of ClickHouse, when this login may not.
+ */
+export async function grantClickHouseAccess(clickhouse: ClickHouse): Promise<void> {
+  for (const { sql } of await readMigrations('clickhouse')) {
+    for (const statement of splitStatements(sql)) {
+      if (statement.startsWith(ACCESS)) {
+        await clickhouse.client.command({ query: filledIn(statement, clickhouse).slice(ACCESS.length) });
+      }
+    }
   }
 }
 
+/** Begins statements about roles, which not every login may make. */
+const ACCESS = '{access}';
+
 /** ClickHouse has no transactions over schema changes: statements are written to be repeatable after a crash. */
 async function apply(clickhouse: ClickHouse, database: string, migration: Migration): Promise<void> {
-  const { client, layout } = clickhouse;
-  const sql = migration.sql
-    .replaceAll('{db}', database)
-    .replaceAll('{on_cluster}', layout.onCluster)
-    .replaceAll('{deduplication_window}', layout.deduplicationWindow)
-    .replace(/\{engine:([^}]+)\}/g, (_all, name: string) => layout.engine(name));
-  for (const query of splitStatements(sql)) {
+  const { client } = clickhouse;
+  const sql = filledIn(migration.sql, clickhouse).replaceAll('{db}', database);
+  const leavesOutAccess = sql.includes(ACCESS) && !(await managesAccess(clickhouse));
+  for (const statement of splitStatements(sql)) {
+    const isAccess = statement.startsWith(ACCESS);
+    if (isAccess && leavesOutAccess) continue;
+    const query = isAccess ? statement.slice(ACCESS.length) : statement;
     try {
       await client.command({ query });
     } catch (error) {
@@ -76,4 +115,13 @@ async function apply(clickhouse: ClickHouse, database: string, migration: Migrat
     format: 'JSONEachRow',
     clickhouse_settings: clickhouse.insertSettings,
   });
+}
+
+function filledIn(sql: string, clickhouse: ClickHouse): string {
+  const { layout } = clickhouse;
+  return sql
+    .replaceAll('{prefix}', accessPrefixOf(clickhouse))
+    .replaceAll('{on_cluster}', layout.onCluster)
+    .replaceAll('{deduplication_window}', layout.deduplicationWindow)
+    .replace(/\{engine:([^}]+)\}/g, (_all, name: string) => layout.engine(name));
 }

@@ -1,8 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 
-const MS_PER_DAY = 86_400_000;
-
 /** `YYYY-MM-DD`, in UTC. */
 export type Day = string;
 
@@ -32,26 +30,11 @@ export async function ensureEventPartitions(pool: pg.Pool, days: Iterable<Day>):
   const existing = new Set(await partitionNames(pool));
   for (const day of wanted) {
     if (!existing.has(partitionName(day)))
-      await withLockPatience(pool, (client) => makePartition(client, day));
+      await withLockPatience(pool, async (client) => {
+        // The function runs as the owner of the tables: who lands events need not be that.
+        await client.query('select make_event_partition($1::date)', [day]);
+      });
   }
-}
-
-async function makePartition(client: pg.PoolClient, day: Day): Promise<void> {
-  const name = partitionName(day);
-  const from = firstEventIdOf(day);
-  const to = firstEventIdOf(dayOf(Date.parse(`${day}T00:00:00Z`) + MS_PER_DAY));
-  // One maker at a time: the others then find the partition made.
-  await client.query(`select pg_advisory_xact_lock(hashtext('sluice event partitions'))`);
-  const made = await client.query(`select 1 where to_regclass($1) is not null`, [name]);
-  if (made.rowCount !== 0) return;
-  // Attaching needs this lock in the end. A weaker one first would be a deadlock with whoever has read and then inserts.
-  await client.query('lock table events_other in access exclusive mode');
-  await client.query(`create table ${name} (like events including defaults including constraints)`);
-  await client.query(
-    `with moved as (delete from events_other where event_id >= '${from}' and event_id < '${to}' returning *)
-     insert into ${name} select * from moved`,
-  );
-  await client.query(`alter table events attach partition ${name} for values from ('${from}') to ('${to}')`);
 }
 
 /**
@@ -64,7 +47,7 @@ export async function dropExpiredPartitions(pool: pg.Pool, oldestKept: Day): Pro
     const day = `${name.slice(7, 11)}-${name.slice(11, 13)}-${name.slice(13, 15)}`;
     if (day >= oldestKept) break;
     await withLockPatience(pool, async (client) => {
-      await client.query(`drop table if exists ${name}`);
+      await client.query('select drop_event_partition($1::date)', [day]);
     });
     dropped.push(day);
   }
@@ -78,7 +61,7 @@ export async function dropExpiredPartitions(pool: pg.Pool, oldestKept: Day): Pro
  */
 export async function summarizeEventIndexes(pool: pg.Pool): Promise<void> {
   await pool.query(
-    `select brin_summarize_new_values(c.oid)
+    `select summarize_event_index(c.oid, null)
      from pg_inherits p
      join pg_index i on i.indrelid = p.inhrelid
      join pg_class c on c.oid = i.indexrelid
