@@ -15,8 +15,11 @@ export default build([], {
     'verify-erase': 'src/commands/verify-erase.ts',
     'verify-isolation': 'src/commands/verify-isolation.ts',
     'verify-anomalies': 'src/commands/verify-anomalies.ts',
+    'verify-docs': 'src/commands/verify-docs.ts',
+    'docs-reference': 'src/commands/docs-reference.ts',
     'verify-services': 'src/commands/verify-services.ts',
     'clickhouse-bridge': 'src/services/clickhouse-bridge/bridge-process.ts',
+    'verify-monitoring': 'src/commands/verify-monitoring.ts',
     bench: 'src/commands/bench.ts',
   },
 });
