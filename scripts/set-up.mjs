@@ -166,12 +166,12 @@ export async function runSideBySide(...lists) {
 function runQuietly(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-    const said = [];
-    child.stdout.on('data', (bytes) => said.push(bytes));
-    child.stderr.on('data', (bytes) => said.push(bytes));
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (said += text));
     child.once('error', reject);
     child.once('close', (code) => {
-      process.stderr.write(Buffer.concat(said));
+      if (said !== '') tell(said.trimEnd());
       resolve(code ?? 1);
     });
   });
