@@ -1,4 +1,5 @@
 import { KafkaMissingError, startKafkaBroker } from '@sluice/event-log/testing';
+import { PrometheusMissingError, provisionPrometheus, type PrometheusPrograms } from '@sluice/monitoring';
 import { startEmbeddedPostgres } from '@sluice/warehouse';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,8 @@ declare module 'vitest' {
     postgresUrl: string;
     /** `host:port` of an Apache Kafka broker; null where none can be run. */
     kafkaBrokers: string | null;
+    /** Where prometheus, promtool and amtool are; null where they cannot be had. */
+    prometheusPrograms: PrometheusPrograms | null;
   }
 }
 
@@ -29,6 +32,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   try {
     project.provide('postgresUrl', await providePostgres(engines, dir));
     project.provide('kafkaBrokers', await provideKafka(engines));
+    project.provide('prometheusPrograms', await providePrometheus());
     return tearDown;
   } catch (error) {
     await tearDown();
@@ -56,6 +60,17 @@ async function provideKafka(engines: Engine[]): Promise<string | null> {
   } catch (error) {
     if (!(error instanceof KafkaMissingError) || (process.env['CI'] ?? '') !== '') throw error;
     process.stderr.write(`\nTHE KAFKA TESTS DO NOT RUN: ${error.message}\n\n`);
+    return null;
+  }
+}
+
+/** Prometheus of this machine, or one that is fetched into the cache; without either its tests cannot run, and say so. */
+async function providePrometheus(): Promise<PrometheusPrograms | null> {
+  try {
+    return await provisionPrometheus();
+  } catch (error) {
+    if (!(error instanceof PrometheusMissingError) || (process.env['CI'] ?? '') !== '') throw error;
+    process.stderr.write(`\nTHE PROMETHEUS TESTS DO NOT RUN: ${error.message}\n\n`);
     return null;
   }
 }

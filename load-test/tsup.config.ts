@@ -19,6 +19,7 @@ export default build([], {
     'docs-reference': 'src/commands/docs-reference.ts',
     'verify-services': 'src/commands/verify-services.ts',
     'clickhouse-bridge': 'src/services/clickhouse-bridge/bridge-process.ts',
+    'verify-monitoring': 'src/commands/verify-monitoring.ts',
     bench: 'src/commands/bench.ts',
   },
 });

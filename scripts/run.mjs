@@ -18,6 +18,8 @@ const COMMANDS = {
   'verify-docs': 'load-test/dist/verify-docs.js',
   'docs-reference': 'load-test/dist/docs-reference.js',
   'verify-services': 'load-test/dist/verify-services.js',
+  'verify-monitoring': 'load-test/dist/verify-monitoring.js',
+  'monitoring-generate': 'monitoring/dist/generate.js',
   bench: 'load-test/dist/bench.js',
 };
 

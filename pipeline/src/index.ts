@@ -2,6 +2,7 @@ export { eventIdOf } from './decode/event-id.js';
 export { VERSION_SQL as identityVersionSql } from './land/identities.js';
 export { LogMismatchError } from './land/position.js';
 export type { OnStep, PipelineStep } from './land/steps.js';
+export { eventOf as eventOfLetter } from './dead-letters/letter-event.js';
 export {
   replayDeadLetters,
   type ReplayOptions,

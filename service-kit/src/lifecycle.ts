@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { createCensor, secretsOf } from './censor.js';
 import { ConfigError, readConfig, type serviceSettings } from './config.js';
-import { createLogger, type ServiceName } from './telemetry.js';
+import { createLogger } from './telemetry.js';
 import { startTracing, type Tracer, type Tracing, type tracingSettings } from './tracing.js';
 
 export interface Stoppable {
@@ -23,7 +23,7 @@ export interface ServiceContext {
  * usable. Ends by SIGKILL when it crashed or did not stop in time.
  */
 export async function runService<S extends z.ZodObject>(
-  name: ServiceName,
+  name: string,
   schema: S,
   start: (config: z.infer<S>, context: ServiceContext) => Promise<Stoppable>,
 ): Promise<void> {
@@ -79,7 +79,7 @@ export async function runService<S extends z.ZodObject>(
 }
 
 async function tracingOf(
-  service: ServiceName,
+  service: string,
   settings: z.infer<z.ZodObject<typeof tracingSettings>>,
   log: Logger,
 ): Promise<Tracing | undefined> {

@@ -11,7 +11,7 @@ import {
 } from '@opentelemetry/api';
 import { SluiceError, type TraceContext } from '@sluice/contracts';
 import { z } from 'zod';
-import { VERSION, type Logger, type ServiceName } from './telemetry.js';
+import { VERSION, type Logger } from './telemetry.js';
 
 export { SpanKind, type Attributes, type Span, type Tracer } from '@opentelemetry/api';
 
@@ -32,7 +32,8 @@ export const tracingSettings = {
 };
 
 export interface TracingOptions {
-  service: ServiceName;
+  /** Traces say `sluice-SERVICE`. */
+  service: string;
   /** Base address of a collector; `/v1/traces` is added. */
   endpoint: string;
   /** Share of the spans without a parent that begin a trace, 0 to 1. */

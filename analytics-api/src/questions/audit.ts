@@ -45,8 +45,9 @@ export function askStored(projectId: number, fromMs: number, toMs: number): Post
   };
 }
 
-/** While somebody is taken out of ClickHouse, rows that Postgres has no more may be there still. */
-const BEING_ERASED = `exists (select from erasures where project_id = $1 and state = 'raw')`;
+/** While something is taken out of ClickHouse, rows that Postgres has no more may be there still. */
+const BEING_ERASED = `(exists (select from erasures where project_id = $1 and state = 'raw')
+  or exists (select from expiries where project_id = $1 and state = 'running'))`;
 
 const landedRow = z.object({ minute: z.date(), landed: z.int(), at_most: z.int() });
 

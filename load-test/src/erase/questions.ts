@@ -20,7 +20,7 @@ export function questionsOver(from: string, to: string): QueryInput[] {
     { kind: 'trends', series: [{ measure: 'unique_users' }], breakdown: { session: 'channel' }, ...range },
     { kind: 'funnel', steps: [{ event: 'View' }, { event: 'Add' }, { event: 'Buy' }], ...range },
     { kind: 'retention', period: 'week', cohort: 'recurring', ...range },
-    { kind: 'retention', period: 'day', cohort: 'first_touch', ...range },
+    { kind: 'retention', period: 'day', columns: 30, cohort: 'first_touch', ...range },
     { kind: 'lifecycle', interval: 'week', ...range },
     { kind: 'stickiness', interval: 'day', ...range },
     { kind: 'paths', step: 'page_or_event', ...range },

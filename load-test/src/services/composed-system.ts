@@ -75,7 +75,12 @@ export async function startComposedSystem(options: ComposedSystemOptions): Promi
         dataDir: join(dir, 'postgres'),
         settings: postgresSettingsOf(service('postgres')),
       }),
-      startBridge(service('clickhouse'), join(dir, 'clickhouse'), clickhousePort, logs),
+      startBridge(
+        { clickhouse: service('clickhouse'), migrate: service('migrate') },
+        join(dir, 'clickhouse'),
+        clickhousePort,
+        logs,
+      ),
     ]);
     const [kafka, postgres, clickhouse] = starts;
     for (const store of [kafka, postgres]) {
@@ -160,17 +165,22 @@ export async function startComposedSystem(options: ComposedSystemOptions): Promi
   }
 }
 
-/** The users of the Compose file's ClickHouse: its owner, and who may only read. */
+/**
+ * The users of the Compose file's ClickHouse: its owner, and those that the migrate job makes on a server, which it cannot
+ * here. The API may only read.
+ */
 async function startBridge(
-  clickhouse: ComposeService,
+  { clickhouse, migrate }: { clickhouse: ComposeService; migrate: ComposeService },
   dataDir: string,
   port: number,
   logs: string,
 ): Promise<ServiceProcess> {
-  const { CLICKHOUSE_USER = '', CLICKHOUSE_PASSWORD, CLICKHOUSE_READER_PASSWORD } = clickhouse.environment;
+  const { CLICKHOUSE_USER = '', CLICKHOUSE_PASSWORD } = clickhouse.environment;
+  const { SLUICE_PIPELINE_PASSWORD, SLUICE_API_PASSWORD } = migrate.environment;
   const users = {
     [CLICKHOUSE_USER]: { password: CLICKHOUSE_PASSWORD },
-    sluice_reader: { password: CLICKHOUSE_READER_PASSWORD, readOnly: true },
+    sluice_pipeline_login: { password: SLUICE_PIPELINE_PASSWORD },
+    sluice_api_login: { password: SLUICE_API_PASSWORD, readOnly: true },
   };
   const bridge = createServiceProcess({
     name: 'clickhouse',

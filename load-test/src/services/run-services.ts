@@ -198,7 +198,7 @@ async function untilSharing(pipelines: readonly ServiceProcess[], signal: AbortS
   }
 }
 
-const SHARING_TIMEOUT_MS = 60_000;
+const SHARING_TIMEOUT_MS = 240_000;
 const POLL_MS = 200;
 
 async function metricOf(

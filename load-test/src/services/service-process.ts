@@ -28,7 +28,8 @@ export interface ServiceProcess {
   kill(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 60_000;
+/** Generous: a machine may be busy with something else. */
+const READY_TIMEOUT_MS = 240_000;
 const READY_POLL_MS = 50;
 
 export function createServiceProcess(options: ServiceProcessOptions): ServiceProcess {

@@ -115,11 +115,15 @@ async function listPendingEvents(
   return found.rows.map(({ event_id }) => event_id);
 }
 
-/** Deletes raw events of these people, and moves them in the ledger from `landed` to `erased`. */
+/**
+ * Deletes raw events, and moves them in the ledger from `landed` to `erased`. The caller is alone with the rollups' lock.
+ *
+ * @param ids Only events of these people, which are marked so that they never come back; null: of whomever, without marks.
+ */
 export async function deleteEvents(
   client: pg.ClientBase,
   projectId: number,
-  ids: readonly string[],
+  ids: readonly string[] | null,
   eventIds: readonly string[],
 ): Promise<{ events: number; duplicates: number }> {
   const sorted = [...new Set(eventIds)].sort();
@@ -130,10 +134,10 @@ export async function deleteEvents(
       `with gone as (
          delete from events
          where project_id = $1 and event_id = any ($2::uuid[]) and event_id between $3 and $4
-           and coalesce(user_id, anonymous_id) = any ($5)
+           and ($5::text[] is null or coalesce(user_id, anonymous_id) = any ($5))
          returning event_id, message_id, batch_id, received_at
        ), marks as (
-         insert into erased_events (project_id, event_id) select $1, event_id from gone on conflict do nothing
+         insert into erased_events (project_id, event_id) select $1, event_id from gone where $5::text[] is not null on conflict do nothing
        ), account as (
          insert into ledger as l (project_id, minute, log_id, "partition", landed, erased)
          select $1, date_bin('1 minute', received_at, 'epoch'::timestamptz), '', -1, -count(*), count(*)

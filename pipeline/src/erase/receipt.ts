@@ -25,7 +25,7 @@ export interface ErasureReceipt extends Record<string, unknown> {
   found_again: { postgres: Found; clickhouse: Found };
   remaining: number;
   remains: Remainder[];
-  /** SHA-256 of the receipt as JSON without this field, keys in the order that they have here. */
+  /** SHA-256 of the receipt without this field, as JSON without spaces, keys of every object in the order of their letters. */
   digest: string;
 }
 
@@ -62,7 +62,20 @@ export function isGenuine(receipt: ErasureReceipt): boolean {
 }
 
 function digestOf(receipt: object): string {
-  return `sha256:${createHash('sha256').update(JSON.stringify(receipt)).digest('hex')}`;
+  return `sha256:${createHash('sha256')
+    .update(JSON.stringify(inOrder(receipt)))
+    .digest('hex')}`;
+}
+
+/** Postgres and tools keep the keys of objects in orders of their own. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, inOrder(item)]),
+  );
 }
 
 export function sumOf(found: Found): number {

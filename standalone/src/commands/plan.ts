@@ -6,6 +6,7 @@ import { checkTraffic } from '../plan/check-traffic.js';
 import { comparePlans, type PlanChange } from '../plan/compare-plans.js';
 import { readPlanFile } from '../plan/read-plan-file.js';
 import { confirm } from './confirm.js';
+import { parseInstant } from './parse-instant.js';
 import { printJson, withPostgres } from './stores.js';
 
 interface StoredPlan {
@@ -178,12 +179,6 @@ function tellChanges(changes: readonly PlanChange[], to: NodeJS.WriteStream): vo
     to.write(`${change.padEnd(8)} ${event}${breaking ? ' (breaking)' : ''}\n`);
     for (const reason of reasons) to.write(`           ${reason}\n`);
   }
-}
-
-function parseInstant(text: string): string {
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw new InvalidArgumentError('An instant looks like 2025-01-31T00:00:00Z.');
-  return new Date(ms).toISOString();
 }
 
 function parseCount(text: string): number {

@@ -32,8 +32,7 @@ create table erasures (
   -- What has been done of a state that takes several steps: step -> what it counted.
   steps        jsonb not null default '{}',
   erased_at    timestamptz,
-  -- Its digest is over its text, so the text stays as it is.
-  receipt      json
+  receipt      jsonb
 );
 create index erasures_open on erasures (project_id) where state <> 'done';
 
@@ -52,6 +51,14 @@ create table erased_events (
   project_id integer not null,
   event_id   uuid not null,
   primary key (project_id, event_id)
+);
+
+-- How far what a project keeps no longer is deleted. While it runs, ClickHouse may have what Postgres has not.
+create table expiries (
+  project_id integer primary key references projects,
+  -- Events that happened before it are gone, or going.
+  kept_from  timestamptz not null,
+  state      text not null check (state in ('running', 'done'))
 );
 
 -- Every tracking plan that was pushed; the one in force stands in `projects`.
