@@ -23,6 +23,7 @@ import { listPending, type PendingBatch } from './roll-up/pending-batch.js';
 import { startRollupQueue } from './roll-up/rollup-queue.js';
 import { checkPlan } from './tracking-plan.js';
 import { startUpkeep, type UpkeepConfig } from './upkeep/upkeep.js';
+import { erasePerson } from './erase/erase-person.js';
 import { startJobRunner } from './jobs/job-runner.js';
 import { rebuildRollups } from './rebuild/rebuild-rollups.js';
 import { listProjects, startScoringSchedule } from './score/schedule.js';
@@ -283,6 +284,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       }),
       churn: async (report, { project_id: projectId }) =>
         scoring.scoreNow(typeof projectId === 'number' ? [projectId] : await listProjects(pool), report),
+      erase: (report, { erasure_id: erasureId }) =>
+        erasePerson(Number(erasureId), { pool, clickhouse, logger, onProgress: report }),
     },
   });
   const watching =

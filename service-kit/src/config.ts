@@ -15,6 +15,26 @@ export class ConfigError extends Error {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
+ * The value of one variable, or the content of the file that `NAME_FILE` names; undefined when neither is set.
+ * @throws Error when the file cannot be read.
+ */
+export function readSetting(
+  environment: Environment,
+  name: string,
+  readFile?: (path: string) => string,
+): string | undefined {
+  const direct = environment[name];
+  if (direct !== undefined && direct !== '') return direct;
+  const file = environment[`${name}_FILE`];
+  if (file === undefined || file === '' || readFile === undefined) return undefined;
+  try {
+    return readFile(file).trim();
+  } catch (error) {
+    throw new Error(`${name}_FILE: the file cannot be read`, { cause: error });
+  }
+}
+
+/**
  * Settings from the environment, as the schema says: keys are the variables' names, defaults live in the schema.
  * A variable `NAME_FILE` names a file whose content is the value of `NAME`, so that secrets need not be in the
  * environment; `readFile` is how it is read. An empty variable counts as not set.
@@ -28,16 +48,11 @@ export function readConfig<S extends z.ZodObject>(
   const faults: string[] = [];
   const values: Record<string, string> = {};
   for (const name of Object.keys(schema.shape)) {
-    const direct = environment[name];
-    const file = environment[`${name}_FILE`];
-    if (direct !== undefined && direct !== '') {
-      values[name] = direct;
-    } else if (file !== undefined && file !== '' && readFile !== undefined) {
-      try {
-        values[name] = readFile(file).trim();
-      } catch {
-        faults.push(`${name}_FILE: the file cannot be read`);
-      }
+    try {
+      const value = readSetting(environment, name, readFile);
+      if (value !== undefined) values[name] = value;
+    } catch (error) {
+      faults.push((error as Error).message);
     }
   }
   const result = schema.safeParse(values);

@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify';
 import {
   jsonSchemaTransform,
+  jsonSchemaTransformObject,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -45,6 +46,20 @@ export type HttpApp = FastifyInstance<
   ZodTypeProvider
 > & { readiness: Readiness };
 
+/** Longer ones are answered with 431 before anything is done for them. */
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** How keys travel, for the description; routes say which of them opens them. */
+const KEY_SCHEMES = {
+  write_key: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'The user name is a write key, the password is empty.',
+  },
+  read_key: { type: 'http', scheme: 'bearer', description: 'A read key or an admin key.' },
+  admin_key: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
+} as const;
+
 const routerOptions = { ignoreTrailingSlash: true, maxParamLength: 512 };
 
 /**
@@ -52,12 +67,14 @@ const routerOptions = { ignoreTrailingSlash: true, maxParamLength: 512 };
  * details with a code of the one table; `/health/live`, `/health/ready`, `/metrics` and `/openapi.json` answer.
  */
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
+  const { requestTimeoutMs = 30_000 } = options;
   const instance = Fastify<Server, IncomingMessage, ServerResponse>({
     loggerInstance: options.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimit ?? 1024 * 1024,
     trustProxy: options.trustProxy ?? false,
-    requestTimeout: options.requestTimeoutMs ?? 30_000,
+    requestTimeout: requestTimeoutMs,
+    http: { connectionsCheckingInterval: Math.min(5_000, requestTimeoutMs), maxHeaderSize: MAX_HEADER_BYTES },
     forceCloseConnections: 'idle',
     routerOptions,
     genReqId: createRequestIds(),
@@ -67,13 +84,28 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  await app.register(helmet, { contentSecurityPolicy: false, crossOriginResourcePolicy: false });
+  await app.register(helmet, {
+    // Answers are data: a browser that is shown one as a page runs nothing of it. What serves pages says more.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // Pages of every origin load the SDK, and read answers: who may is a matter of CORS and of keys.
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: options.title, description: options.description ?? '', version: options.version },
+      components: { securitySchemes: KEY_SCHEMES },
     },
     transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
   });
 
   const allowed = createAllowTable();

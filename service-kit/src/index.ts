@@ -1,5 +1,6 @@
 export * from './admin-actions.js';
 export * from './bearer-token.js';
+export * from './censor.js';
 export * from './config.js';
 export * from './http-app.js';
 export * from './in-transaction.js';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import { createCensor, secretsOf } from './censor.js';
 import { ConfigError, readConfig, type serviceSettings } from './config.js';
 import { createLogger } from './telemetry.js';
 import { startTracing, type Tracer, type Tracing, type tracingSettings } from './tracing.js';
@@ -35,7 +36,7 @@ export async function runService<S extends z.ZodObject>(
     process.exit(2);
   }
   const settings = config as z.infer<z.ZodObject<typeof serviceSettings>>;
-  const log = createLogger(name, settings.LOG_LEVEL);
+  const log = createLogger(name, settings.LOG_LEVEL, createCensor(secretsOf(config)));
 
   const crash = (error: unknown, what: string): void => {
     log.fatal({ err: error }, what);

@@ -22,8 +22,8 @@ export function listenApart(
   server.on('connection', (socket) => sockets.add(socket));
 
   app.addHook('onReady', async () => {
-    const { requestTimeout, headersTimeout, keepAliveTimeout, maxRequestsPerSocket } = app.server;
-    Object.assign(server, { requestTimeout, headersTimeout, keepAliveTimeout, maxRequestsPerSocket });
+    const { requestTimeout, headersTimeout, keepAliveTimeout } = app.server;
+    Object.assign(server, { requestTimeout, headersTimeout, keepAliveTimeout });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, resolve);

@@ -1,13 +1,17 @@
-import { pino, type Logger } from 'pino';
+import { pino, type Logger, type LoggerOptions } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import packageJson from '../package.json' with { type: 'json' };
+import type { Censor } from './censor.js';
 
 export type { Logger };
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
-/** A JSON logger on standard output. Keys, passwords and authorisation headers never reach a log line. */
-export function createLogger(service: string, level: LogLevel = 'info'): Logger {
-  return pino({
+/**
+ * A JSON logger on standard output. Keys, passwords and authorisation headers never reach a log line; `censor` takes out of
+ * each line what else must not be read, wherever in an error it stands.
+ */
+export function createLogger(service: string, level: LogLevel = 'info', censor?: Censor): Logger {
+  const options: LoggerOptions = {
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -15,7 +19,10 @@ export function createLogger(service: string, level: LogLevel = 'info'): Logger 
       paths: ['*.authorization', '*.writeKey', '*.password', 'req.headers.authorization'],
       censor: '[redacted]',
     },
-  });
+  };
+  if (censor === undefined) return pino(options);
+  const output = pino.destination({ fd: 1, sync: true });
+  return pino(options, { write: (line) => void output.write(censor(line)) });
 }
 
 /** The version of Sluice: all services have the same. */

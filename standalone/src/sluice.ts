@@ -1,9 +1,13 @@
+import { createCensor, secretsOf } from '@sluice/service-kit';
 import { Command, InvalidArgumentError } from 'commander';
 import { registerAudit } from './commands/audit.js';
 import { registerChurn } from './commands/churn.js';
 import { registerDeadLetters } from './commands/dead-letters.js';
 import { registerKeys } from './commands/keys.js';
 import { registerMigrate } from './commands/migrate.js';
+import { registerPeople } from './commands/people.js';
+import { registerPlan } from './commands/plan.js';
+import { registerProjects } from './commands/projects.js';
 import { registerRebuild } from './commands/rebuild.js';
 import { start } from './commands/start.js';
 import { VERSION } from './version.js';
@@ -44,10 +48,13 @@ program
   });
 
 registerMigrate(program);
+registerProjects(program);
 registerKeys(program);
+registerPlan(program);
 registerAudit(program);
 registerDeadLetters(program);
 registerRebuild(program);
+registerPeople(program);
 registerChurn(program);
 
 function parsePort(text: string): number {
@@ -62,6 +69,7 @@ try {
   await program.parseAsync();
   process.exit(process.exitCode ?? 0);
 } catch (error) {
-  process.stderr.write(`sluice: ${error instanceof Error ? error.message : String(error)}\n`);
+  const censor = createCensor(secretsOf(process.env));
+  process.stderr.write(`sluice: ${censor(error instanceof Error ? error.message : String(error))}\n`);
   process.exit(1);
 }

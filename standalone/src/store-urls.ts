@@ -1,3 +1,5 @@
+import { readSetting } from '@sluice/service-kit';
+import { readFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 
 export interface StoreUrls {
@@ -7,12 +9,12 @@ export interface StoreUrls {
 }
 
 /**
- * Where an instance's stores are: as the environment says, else embedded in the data directory. Embedded paths come out
+ * Where an instance's stores are: as the environment says (also by NAME_FILE), else embedded in the data directory. Embedded paths come out
  * absolute, so that every process means the same folder.
  */
 export function storeUrls(dataDir: string, environment: NodeJS.ProcessEnv): StoreUrls {
   const choose = (variable: string, folder: string): string => {
-    const url = environment[variable] ?? '';
+    const url = readSetting(environment, variable, (path) => readFileSync(path, 'utf8')) ?? '';
     if (url === '') return `embedded:${join(resolve(dataDir), folder)}`;
     const path = embeddedDir(url);
     return path === undefined || isAbsolute(path) ? url : `embedded:${resolve(path)}`;

@@ -148,6 +148,7 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
       config: { endpoint: shape.shape },
       schema: {
         tags: ['tracking'],
+        security: [{ write_key: [] }],
         summary: shape.shape === 'batch' ? 'Takes a batch of messages' : `Takes one ${shape.type} message`,
         body: shape.shape === 'batch' ? batchBodySchema : messageFieldsSchema,
         response: { 200: ingestAnswerSchema, '4xx': problemSchema, '5xx': problemSchema },

@@ -2,6 +2,7 @@ import { openEventLog } from '@sluice/event-log';
 import { migrateClickHouse, migratePostgres, openClickHouse } from '@sluice/warehouse';
 import type { Command } from 'commander';
 import { embeddedDir } from '../store-urls.js';
+import { makeServiceLogins } from './service-logins.js';
 import { runningInstance, urlsOf, withPostgres } from './stores.js';
 
 /** `sluice migrate`: brings both stores to the schema of this version. */
@@ -10,6 +11,12 @@ export function registerMigrate(program: Command): void {
     .command('migrate')
     .description(
       'bring the schemas of Postgres and ClickHouse up to date, and make the topic on Kafka; safe to run again and side by side',
+    )
+    .addHelpText(
+      'after',
+      `
+With SLUICE_GATEWAY_PASSWORD, SLUICE_PIPELINE_PASSWORD, SLUICE_API_PASSWORD or SLUICE_READONLY_PASSWORD in the environment,
+makes that login, too (DATABASE_gateway_login, DATABASE_pipeline_login …), with no more privileges than it needs.`,
     )
     .action(async (_flags: unknown, command: Command) => {
       const urls = urlsOf(command);
@@ -25,6 +32,7 @@ export function registerMigrate(program: Command): void {
         try {
           const { generation } = await migrateClickHouse(clickhouse, pool);
           tell(`ClickHouse: up to date; answers are read from generation ${generation}.`);
+          await makeServiceLogins(pool, clickhouse, process.env, tell);
         } finally {
           await clickhouse.close();
         }

@@ -7,6 +7,9 @@ import { readByteRange } from './byte-range.js';
 import { readSite, siteFile, type SiteFile } from './read-site.js';
 
 const ROOT = '/shop/';
+/** Everything a page of the shop needs is beside it; its cards are coloured by attributes. */
+const PAGE_POLICY =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /** Serves the example shop at `/shop/`; its `settings.js` holds the write key that it sends its events with. */
 export async function serveShop(app: HttpApp, writeKey: string): Promise<void> {
@@ -33,6 +36,7 @@ function sendFile(file: SiteFile, request: FastifyRequest, reply: FastifyReply):
     .header('cache-control', 'no-cache')
     .header('etag', etag)
     .header('accept-ranges', 'bytes')
+    .header('content-security-policy', PAGE_POLICY)
     // Within a site, who led to a page is told, as everywhere on the web.
     .header('referrer-policy', 'strict-origin-when-cross-origin');
   if (request.headers['if-none-match'] === etag) return reply.status(304).send();

@@ -94,6 +94,8 @@ insert into service_grants (service, object, privileges) values
   ('gateway', 'projects', 'select'),
   ('gateway', 'api_keys', 'select'),
   ('gateway', 'spools', 'select, insert, update, delete'),
+  -- What it holds is drained once it is landed.
+  ('gateway', 'log_offsets', 'select'),
 
   ('pipeline', 'schema_migrations', 'select'),
   ('pipeline', 'projects', 'select'),
@@ -101,6 +103,7 @@ insert into service_grants (service, object, privileges) values
   ('pipeline', 'events_other', 'select, delete'),
   ('pipeline', 'log_offsets', 'select, insert, update, delete'),
   ('pipeline', 'batches', 'select, insert, update, delete'),
+  ('pipeline', 'sequence batches_batch_id_seq', 'usage'),
   ('pipeline', 'ledger', 'select, insert, update, delete'),
   ('pipeline', 'duplicates', 'select, insert, update, delete'),
   ('pipeline', 'dead_letters', 'select, insert, update, delete'),

@@ -1,4 +1,4 @@
-import { runService, integerSetting, serviceSettings } from '@sluice/service-kit';
+import { integerSetting, readConfig } from '@sluice/service-kit';
 import { openEngineConnection } from '@sluice/warehouse/testing';
 import { z } from 'zod';
 import { startClickHouseBridge } from './clickhouse-bridge.js';
@@ -9,8 +9,7 @@ const usersSchema = z.record(
 );
 
 const bridgeSettings = z.object({
-  ...serviceSettings,
-  PORT: integerSetting(8123, { max: 65_535 }).describe('Port of the HTTP interface.'),
+  PORT: integerSetting(8123, { max: 65_535 }).describe('Port of the HTTP interface, on 127.0.0.1.'),
   DATA_DIR: z.string().describe('Folder of the engine.'),
   USERS: z
     .string()
@@ -21,14 +20,12 @@ const bridgeSettings = z.object({
 /** Each running statement takes a thread of Node's pool: the process is started with UV_THREADPOOL_SIZE above their sum. */
 const CONCURRENCY = { reads: 8, writes: 4 };
 
-await runService('clickhouse-bridge', bridgeSettings, async (config, { log }) => {
-  const engine = await openEngineConnection(config.DATA_DIR, CONCURRENCY);
-  const bridge = await startClickHouseBridge({
-    engine,
-    users: config.USERS,
-    host: config.HOST,
-    port: config.PORT,
-  });
-  log.info({ port: bridge.port }, 'the engine answers over HTTP');
-  return bridge;
+const config = readConfig(bridgeSettings, process.env);
+const bridge = await startClickHouseBridge({
+  engine: await openEngineConnection(config.DATA_DIR, CONCURRENCY),
+  users: config.USERS,
+  port: config.PORT,
 });
+await new Promise((resolve) => process.once('SIGTERM', resolve));
+await bridge.stop();
+process.exit(0);

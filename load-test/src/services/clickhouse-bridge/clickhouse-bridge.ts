@@ -33,7 +33,8 @@ export interface ClickHouseBridge {
 /** As ClickHouse's `http_max_uri_size`. */
 const MAX_ADDRESS_BYTES = 1024 * 1024;
 
-const READ = /^(?:\s|\(|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:select|with|show|describe|desc|explain|exists)\b/i;
+const READ =
+  /^(?:\s|\(|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:select|with|show|describe|desc|explain|exists|check)\b/i;
 
 /**
  * ClickHouse's HTTP interface, as far as the official client and Sluice use it, before the engine in this process: the
