@@ -5,6 +5,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   TRUST_PROXY: '10.0.0.0/8',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
   METRICS_TOKEN: 'a-long-random-text',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
   API_ORIGINS: 'https://dashboard.example.com',
   PUBLIC_URL: 'https://events.example.com',
   REDIS_URL: 'redis://host:6379',

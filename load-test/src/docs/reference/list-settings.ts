@@ -97,9 +97,10 @@ function typeOf(field: z.ZodType): string {
   return schema.format === 'uri' ? 'URL' : 'text';
 }
 
-function numberType({ minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: JsonSchema): string {
+function numberType({ type, minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: JsonSchema): string {
+  const kind = type === 'number' ? 'number' : 'whole number';
   const from = minimum.toLocaleString('en-US');
   return maximum === Number.MAX_SAFE_INTEGER
-    ? `whole number from ${from}`
-    : `whole number, ${from} to ${maximum.toLocaleString('en-US', { useGrouping: maximum > 99_999 })}`;
+    ? `${kind} from ${from}`
+    : `${kind}, ${from} to ${maximum.toLocaleString('en-US', { useGrouping: maximum > 99_999 })}`;
 }
