@@ -1,5 +1,6 @@
 import { createCensor, secretsOf } from '@sluice/service-kit';
 import { Command, InvalidArgumentError } from 'commander';
+import { registerAdminActions } from './commands/admin-actions.js';
 import { registerAudit } from './commands/audit.js';
 import { registerChurn } from './commands/churn.js';
 import { registerDeadLetters } from './commands/dead-letters.js';
@@ -50,6 +51,7 @@ registerAudit(program);
 registerDeadLetters(program);
 registerRebuild(program);
 registerChurn(program);
+registerAdminActions(program);
 
 function parsePort(text: string): number {
   const port = Number(text);
