@@ -1,4 +1,5 @@
 import { KafkaMissingError, startKafkaBroker } from '@sluice/event-log/testing';
+import { PrometheusMissingError, provisionPrometheus, type PrometheusPrograms } from '@sluice/monitoring';
 import { startEmbeddedPostgres } from '@sluice/warehouse';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,8 @@ declare module 'vitest' {
     postgresUrl: string;
     /** `host:port` of an Apache Kafka broker; null where none can be run. */
     kafkaBrokers: string | null;
+    /** Where prometheus, promtool and amtool are; null where they cannot be had. */
+    prometheusPrograms: PrometheusPrograms | null;
   }
 }
 
@@ -27,15 +30,23 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
-    engines.push(postgres);
-    project.provide('postgresUrl', postgres.url);
+    project.provide('postgresUrl', await providePostgres(engines, dir));
     project.provide('kafkaBrokers', await provideKafka(engines));
+    project.provide('prometheusPrograms', await providePrometheus());
     return tearDown;
   } catch (error) {
     await tearDown();
     throw error;
   }
+}
+
+/** TEST_POSTGRES_URL where it is set (its user makes databases), else a server of our own. */
+async function providePostgres(engines: Engine[], dir: string): Promise<string> {
+  const given = process.env['TEST_POSTGRES_URL'] ?? '';
+  if (given !== '') return given;
+  const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
+  engines.push(postgres);
+  return postgres.url;
 }
 
 /** KAFKA_BROKERS where it is set, else a broker of our own; without either the Kafka tests cannot run, and say so. */
@@ -49,6 +60,17 @@ async function provideKafka(engines: Engine[]): Promise<string | null> {
   } catch (error) {
     if (!(error instanceof KafkaMissingError) || (process.env['CI'] ?? '') !== '') throw error;
     process.stderr.write(`\nTHE KAFKA TESTS DO NOT RUN: ${error.message}\n\n`);
+    return null;
+  }
+}
+
+/** Prometheus of this machine, or one that is fetched into the cache; without either its tests cannot run, and say so. */
+async function providePrometheus(): Promise<PrometheusPrograms | null> {
+  try {
+    return await provisionPrometheus();
+  } catch (error) {
+    if (!(error instanceof PrometheusMissingError) || (process.env['CI'] ?? '') !== '') throw error;
+    process.stderr.write(`\nTHE PROMETHEUS TESTS DO NOT RUN: ${error.message}\n\n`);
     return null;
   }
 }

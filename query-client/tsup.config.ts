@@ -6,7 +6,7 @@ import { defineConfig } from 'tsup';
  */
 export default defineConfig({
   entry: { index: 'src/index.ts' },
-  format: 'esm',
+  format: ['esm', 'cjs'],
   target: 'es2022',
   platform: 'neutral',
   sourcemap: true,

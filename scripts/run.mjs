@@ -12,8 +12,14 @@ const COMMANDS = {
   'verify-faults': 'load-test/dist/verify-faults.js',
   'verify-sdk-faults': 'load-test/dist/verify-sdk-faults.js',
   'verify-queries': 'load-test/dist/verify-queries.js',
+  'verify-erase': 'load-test/dist/verify-erase.js',
   'verify-isolation': 'load-test/dist/verify-isolation.js',
   'verify-anomalies': 'load-test/dist/verify-anomalies.js',
+  'verify-docs': 'load-test/dist/verify-docs.js',
+  'docs-reference': 'load-test/dist/docs-reference.js',
+  'verify-services': 'load-test/dist/verify-services.js',
+  'verify-monitoring': 'load-test/dist/verify-monitoring.js',
+  'monitoring-generate': 'monitoring/dist/generate.js',
   bench: 'load-test/dist/bench.js',
 };
 

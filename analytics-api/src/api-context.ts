@@ -1,6 +1,7 @@
+import { TRACE_HEADER } from '@sluice/contracts';
 import type { EventLog } from '@sluice/event-log';
 import type { HttpApp, KeyOwner, Logger } from '@sluice/service-kit';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { KeyScope } from './access/authenticate.js';
 import type { ReadBudgets } from './access/read-budgets.js';
 import type { RowMemory } from './ask/remember-rows.js';
@@ -9,6 +10,7 @@ import type { StreamSlots } from './live/stream-slots.js';
 import type { ReadCompleteness } from './freshness/completeness.js';
 import type { ChangePostgres } from './query-port/change-postgres.js';
 import type { RunClickHouse, RunPostgres } from './query-port/run-query.js';
+import type { ApiTelemetry } from './telemetry.js';
 
 /** What the routes work with. */
 export interface ApiContext {
@@ -25,6 +27,8 @@ export interface ApiContext {
   database(generation: number): string;
   log: EventLog;
   logger: Logger;
+  /** Undefined where questions are asked without a server: who asks them has measures of its own. */
+  telemetry: ApiTelemetry | undefined;
   config: AnalyticsApiConfig;
   /** Aborts when the service stops: open streams end. */
   stopping: AbortSignal;
@@ -92,6 +96,18 @@ declare module 'fastify' {
     /** What a key must be for to use the route. Every route behind the keys says it. */
     scope?: KeyScope;
   }
+}
+
+/** Who asks, for as long as the client waits, and in which trace. */
+export function askerOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+): { owner: KeyOwner; signal: AbortSignal; traceparent: unknown } {
+  return {
+    owner: request.owner,
+    signal: disconnectSignal(reply),
+    traceparent: request.headers[TRACE_HEADER],
+  };
 }
 
 /** Aborts when the client goes away before it has its answer. */

@@ -7,6 +7,7 @@ import {
   type HttpApp,
   type SecondListener,
   type Logger,
+  type Tracer,
 } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -47,6 +48,7 @@ import { registerSavedAnswers } from './routes/saved-answers.js';
 import { registerStatus } from './routes/status.js';
 import { registerUsers } from './routes/users.js';
 import { registerWatches } from './routes/watches.js';
+import { createApiTelemetry } from './telemetry.js';
 
 export interface AnalyticsApiOptions {
   postgres: Postgres;
@@ -56,6 +58,8 @@ export interface AnalyticsApiOptions {
   logger: Logger;
   registry: Registry;
   config?: Partial<AnalyticsApiConfig>;
+  /** Makes a span of each question that is traced. Default: there are none. */
+  tracer?: Tracer | undefined;
   now?: () => number;
 }
 
@@ -90,6 +94,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   const config = { ...DEFAULT_CONFIG, ...options.config };
   const stopping = new AbortController();
   const measured = createQueryMetrics(registry);
+  const telemetry = createApiTelemetry(logger, registry, options.tracer);
   const limits = { timeoutMs: config.queryTimeoutMs, maxRows: MAX_ROWS };
   const runPostgres = measured('postgres', createRunPostgres(postgres.pool, limits));
   const change = createChangePostgres(postgres.pool, limits);
@@ -109,6 +114,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
+    telemetry,
     config,
     stopping: stopping.signal,
     now,
@@ -132,11 +138,17 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
   });
   app.readiness.add('event log', () => log.ping());
 
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url } = request.routeOptions;
+    // What looks after the service is no question to it.
+    if (url === undefined || url.startsWith('/v1/')) telemetry.requestAnswered(url, reply.statusCode);
+    done();
+  });
   // Keys open the API, not cookies, so that every site may ask unless told otherwise; a key can be bound to its own origins.
   await app.register(cors, {
     origin: config.origins.length === 0 ? true : [...config.origins],
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id'],
+    allowedHeaders: ['authorization', 'content-type', 'if-none-match', 'last-event-id', 'traceparent'],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 86_400,
   });
@@ -172,7 +184,7 @@ export async function createAnalyticsApi(options: AnalyticsApiOptions): Promise<
     registerStatus(scope, context);
     registerAdminActions(scope, context);
   });
-  const auditor = startAuditor(context, registry);
+  const auditor = startAuditor(context, telemetry);
 
   return {
     app,

@@ -1,24 +1,10 @@
 import { openEventLog } from '@sluice/event-log';
-import {
-  createMetricsRegistry,
-  integerSetting,
-  runService,
-  serviceSettings,
-  storeSettings,
-} from '@sluice/service-kit';
+import { createMetricsRegistry, runService } from '@sluice/service-kit';
 import { openClickHouse, openPostgres } from '@sluice/warehouse';
-import { z } from 'zod';
 import { createAnalyticsApi } from './app.js';
-import { apiConfigOf, apiSettings } from './settings.js';
+import { analyticsApiSettings, apiConfigOf } from './settings.js';
 
-const settings = z.object({
-  ...serviceSettings,
-  ...storeSettings,
-  PORT: integerSetting(8002, { max: 65_535 }).describe('Port to listen on.'),
-  ...apiSettings,
-});
-
-await runService('analytics-api', settings, async (config, { log: logger }) => {
+await runService('analytics-api', analyticsApiSettings, async (config, { log: logger, tracer }) => {
   const postgres = await openPostgres(config.POSTGRES_URL, { applicationName: 'sluice-analytics-api' });
   const clickhouse = await openClickHouse(config.CLICKHOUSE_URL);
   const log = await openEventLog(config.EVENT_LOG_URL, { clientId: 'sluice-analytics-api', readOnly: true });
@@ -27,8 +13,9 @@ await runService('analytics-api', settings, async (config, { log: logger }) => {
     clickhouse,
     log,
     logger,
-    registry: createMetricsRegistry(),
+    registry: createMetricsRegistry('analytics-api'),
     config: apiConfigOf(config),
+    tracer,
   });
   const address = await api.app.listen({ host: config.HOST, port: config.PORT });
   logger.info({ address }, 'the analytics API answers');

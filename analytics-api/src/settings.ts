@@ -1,4 +1,4 @@
-import { integerSetting } from '@sluice/service-kit';
+import { integerSetting, serviceSettings, storeSettings } from '@sluice/service-kit';
 import { z } from 'zod';
 import { DEFAULT_CONFIG, type AnalyticsApiConfig } from './api-context.js';
 
@@ -37,6 +37,14 @@ export const apiSettings = {
     .optional()
     .describe('Addresses of proxies whose X-Forwarded-For is believed, or `true` for every one.'),
 };
+
+/** The API's environment variables, where it is a process of its own. */
+export const analyticsApiSettings = z.object({
+  ...serviceSettings,
+  ...storeSettings,
+  PORT: integerSetting(8002, { max: 65_535 }).describe('Port to listen on.'),
+  ...apiSettings,
+});
 
 type ApiSettings = z.output<z.ZodObject<typeof apiSettings>>;
 

@@ -51,7 +51,7 @@ export async function openApiFixture(config: Partial<AnalyticsApiConfig> = {}) {
   const clickhouse = await openTestClickHouse(postgres.pool);
   const logDir = await mkdtemp(join(tmpdir(), 'sluice-log-'));
   const log: EventLog = await openEventLog(`embedded:${logDir}`, { partitions: 2 });
-  const registry = createMetricsRegistry();
+  const registry = createMetricsRegistry('analytics-api');
   const api: AnalyticsApi = await createAnalyticsApi({
     postgres: asApi,
     clickhouse,

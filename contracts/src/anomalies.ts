@@ -9,6 +9,8 @@ import { watchIntervalSchema, watchMetricSchema } from './watch-metric.js';
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 export const severitySchema = z.enum(SEVERITIES);
 
+export const CHANNEL_KINDS = ['webhook', 'slack', 'email'] as const;
+
 export const ANOMALY_STATES = ['open', 'acknowledged', 'resolved', 'suppressed'] as const;
 export const anomalyStateSchema = z.enum(ANOMALY_STATES);
 
@@ -340,7 +342,7 @@ export type Notification = z.infer<typeof notificationSchema>;
 
 export const channelSchema = z.object({
   name: nameSchema,
-  kind: z.enum(['webhook', 'slack', 'email']),
+  kind: z.enum(CHANNEL_KINDS),
   host: z.string().nullable().describe('Of the address that webhook and slack post to.'),
   addresses: z.array(z.string()).nullable().describe('Of email.'),
   has_secret: z.boolean(),

@@ -120,11 +120,14 @@ export const auditMinuteSchema = z.object({
   duplicates: count,
   dead_lettered: count,
   rejected: count.describe('Messages the gateway refused; not part of `logged`.'),
+  erased: count.describe(
+    'Messages deleted since, or left out while landing: of people who were erased, or older than the project keeps.',
+  ),
   raw_rows: count.describe('Rows in Postgres.'),
   pending_rows: count.describe('Of these, rows on their way to ClickHouse.'),
   columnar_rows: count.describe('Rows in ClickHouse.'),
   difference: z.object({
-    ledger: z.int().describe('logged - landed - duplicates - dead_lettered.'),
+    ledger: z.int().describe('logged - landed - duplicates - dead_lettered - erased.'),
     raw: z.int().describe('raw_rows - landed.'),
     columnar: z.int().describe('How far columnar_rows lies outside of what it can be; 0 when it is right.'),
   }),

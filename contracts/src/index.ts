@@ -12,6 +12,7 @@ export * from './log-record.js';
 export * from './messages/index.js';
 export * from './query/index.js';
 export * from './saved.js';
+export * from './trace-context.js';
 export * from './tracking-plan/index.js';
 export * from './watch-metric.js';
 export * from './watermark.js';

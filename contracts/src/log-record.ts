@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TRACE_HEADER } from './trace-context.js';
 
 /**
  * What one record of the event log means. A record holds the messages of one request that go to one partition, in the
@@ -74,8 +75,11 @@ export const recordMetaSchema = z.discriminatedUnion('kind', [
 /** The one header that carries a record's meta, as JSON. The number is the version of its form. */
 export const META_HEADER = 'sluice-1';
 
-export function encodeRecordMeta(meta: RecordMeta): Record<string, string> {
-  return { [META_HEADER]: JSON.stringify(meta) };
+/** `traceparent`: of the request, when it is traced. It has a header of its own, as tools for Kafka expect. */
+export function encodeRecordMeta(meta: RecordMeta, traceparent?: string): Record<string, string> {
+  const headers: Record<string, string> = { [META_HEADER]: JSON.stringify(meta) };
+  if (traceparent !== undefined) headers[TRACE_HEADER] = traceparent;
+  return headers;
 }
 
 export type DecodedMeta = { ok: true; meta: RecordMeta } | { ok: false; reason: string };

@@ -62,23 +62,23 @@ export const gatewaySettings = z.object({
     .describe('Where clients reach the gateway; told to SDKs with their settings.'),
   SPOOL_DIR: z.string().min(1).default(D.spoolDir).describe('Keeps events while the event log is down.'),
   SPOOL_MAX_BYTES: integerSetting(D.spoolMaxBytes, { min: MEBIBYTE }).describe(
-    'What the spool may take on disk.',
+    'What the spool may take on disk, bytes.',
   ),
-  MAX_BODY_BYTES: integerSetting(D.maxBodyBytes, { min: 1_024 }).describe('Largest body as sent.'),
+  MAX_BODY_BYTES: integerSetting(D.maxBodyBytes, { min: 1_024 }).describe('Largest body as sent, bytes.'),
   MAX_INFLATED_BYTES: integerSetting(D.maxInflatedBytes, { min: 1_024 }).describe(
-    'Largest body after decompression.',
+    'Largest body after decompression, bytes.',
   ),
   BODY_TIMEOUT_MS: integerSetting(D.bodyTimeoutMs, { min: 100 }).describe(
-    'Longest time for a body to arrive.',
+    'Longest time for a body to arrive, milliseconds.',
   ),
   APPEND_TIMEOUT_MS: integerSetting(D.appendTimeoutMs, { min: 100 }).describe(
-    'Longest wait for the event log; then events go to the spool.',
+    'Longest wait for the event log, milliseconds; then events go to the spool.',
   ),
   MAX_IN_FLIGHT_BYTES: integerSetting(D.maxInFlightBytes, { min: MEBIBYTE }).describe(
     'Bytes of bodies in memory at once; beyond, 503.',
   ),
   MAX_EVENT_LOOP_DELAY_MS: integerSetting(D.maxEventLoopDelayMs).describe(
-    'Delay of the event loop beyond which requests are refused; 0: never.',
+    'Delay of the event loop beyond which requests are refused, milliseconds; 0: never.',
   ),
   RATE_LIMIT_PER_IP: integerSetting(D.rateLimitPerIp).describe(
     'Requests a minute from one address; 0: no limit.',
@@ -87,9 +87,9 @@ export const gatewaySettings = z.object({
     'Requests a minute with one write key; 0: no limit.',
   ),
   REDIS_URL: z.string().optional().describe('Redis that counts requests for all gateways together.'),
-  KEY_TTL_MS: integerSetting(D.keyTtlMs, { min: 1 }).describe('How soon a revoked key is refused.'),
+  KEY_TTL_MS: integerSetting(D.keyTtlMs, { min: 1 }).describe('How soon a revoked key is refused, milliseconds.'),
   DRAIN_TIMEOUT_MS: integerSetting(D.drainTimeoutMs).describe(
-    'How long a shutdown tries to empty the spool.',
+    'How long a shutdown tries to empty the spool, milliseconds.',
   ),
   MIGRATE: booleanSetting(false).describe('Brings the Postgres schema up to date before starting.'),
 });

@@ -1,5 +1,13 @@
-import type { EventLog } from '@sluice/event-log';
-import { createHttpApp, createKeyStore, type HttpApp, type KeyStore, type Logger } from '@sluice/service-kit';
+import { measureAppends, type EventLog } from '@sluice/event-log';
+import {
+  createHttpApp,
+  createKeyStore,
+  VERSION,
+  type HttpApp,
+  type KeyStore,
+  type Logger,
+  type Tracer,
+} from '@sluice/service-kit';
 import type { Postgres } from '@sluice/warehouse';
 import { Redis } from 'ioredis';
 import type { Registry } from 'prom-client';
@@ -23,6 +31,8 @@ export interface GatewayOptions {
   logger: Logger;
   registry: Registry;
   config?: Partial<GatewayConfig>;
+  /** Makes spans of requests that are traced. Default: there are none, and a client's trace is only handed on. */
+  tracer?: Tracer | undefined;
 }
 
 export interface Gateway {
@@ -42,13 +52,15 @@ const REDIS_TIMEOUT_MS = 500;
  * @throws Error when the spool's directory is in use or not writable.
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { postgres, log, logger, registry } = options;
+  const { postgres, logger, registry } = options;
+  const log = measureAppends(options.log, registry);
   const config: GatewayConfig = { ...GATEWAY_DEFAULTS, ...options.config };
 
   let spool: Spool | undefined;
   const admission = createAdmission(config);
   const telemetry = createGatewayTelemetry(logger, registry, {
     spool: () => spool?.state ?? { bytes: 0, messages: 0, oldestReceiptMs: undefined },
+    spoolMaxBytes: config.spoolMaxBytes,
     inFlightBytes: () => admission.heldBytes,
   });
   try {
@@ -87,7 +99,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     registry,
     title: 'Sluice gateway',
     description: "Takes events as Segment's HTTP tracking API does, with a verdict for every message.",
-    version: '0.1.0',
+    version: VERSION,
     bodyLimit: config.maxBodyBytes,
     requestTimeoutMs: config.bodyTimeoutMs * 3,
     metricsToken: config.metricsToken,
@@ -106,6 +118,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       rateLimits,
       telemetry,
       partitionCount: log.partitionCount,
+      tracer: options.tracer,
     });
     await registerIngestRoutes(scope, {
       ingest,

@@ -2,4 +2,4 @@ import { runService } from '@sluice/service-kit';
 import { gatewaySettings } from './config.js';
 import { runGateway } from './run-gateway.js';
 
-await runService('gateway', gatewaySettings, (settings, { log }) => runGateway(settings, log));
+await runService('gateway', gatewaySettings, (settings, context) => runGateway(settings, context));

@@ -1,5 +1,10 @@
 import { openEventLog } from '@sluice/event-log';
-import { createMetricsRegistry, type HttpApp, type Logger, type Stoppable } from '@sluice/service-kit';
+import {
+  createMetricsRegistry,
+  type HttpApp,
+  type ServiceContext,
+  type Stoppable,
+} from '@sluice/service-kit';
 import { migratePostgres, openPostgres } from '@sluice/warehouse';
 import type { z } from 'zod';
 import { configOf, type gatewaySettings } from './config.js';
@@ -11,7 +16,7 @@ import { createGateway } from './gateway.js';
  */
 export async function runGateway(
   settings: z.infer<typeof gatewaySettings>,
-  logger: Logger,
+  { log: logger, tracer }: ServiceContext,
   extend?: (app: HttpApp) => Promise<void>,
 ): Promise<Stoppable> {
   const closers: (() => Promise<void>)[] = [];
@@ -28,8 +33,11 @@ export async function runGateway(
     if (settings.MIGRATE) await migratePostgres(postgres.pool);
     const log = await openEventLog(settings.EVENT_LOG_URL, { clientId: 'sluice-gateway' });
     closers.push(() => log.close());
-    const registry = createMetricsRegistry();
-    const gateway = await createGateway({ postgres, log, logger, registry, config: configOf(settings) });
+    const registry = createMetricsRegistry('gateway');
+    const gateway = await createGateway({
+      ...{ postgres, log, logger, registry, tracer },
+      config: configOf(settings),
+    });
     closers.push(() => gateway.stop());
     await extend?.(gateway.app);
     await gateway.app.listen({ host: settings.HOST, port: settings.PORT });

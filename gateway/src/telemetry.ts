@@ -4,12 +4,15 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** Everything of a gateway that can be observed, each moment named once: one call counts it and writes its log line. */
 export interface GatewayTelemetry {
-  /** A request was answered with 200. Sizes in bytes, `ackMs` from the last byte of the body to the answer. */
+  /**
+   * A request was answered with 200. Sizes in bytes, `ackMs` from the last byte of the body to the answer; absent where
+   * nothing was to be acknowledged.
+   */
   requestAccepted(facts: {
     endpoint: Endpoint;
     wireBytes: number;
     inflatedBytes: number;
-    ackMs: number;
+    ackMs?: number;
   }): void;
   /** A request was refused as a whole. */
   requestRefused(endpoint: Endpoint, code: ErrorCode): void;
@@ -40,6 +43,8 @@ export type Endpoint = 'single' | 'batch' | 'settings' | 'metrics' | 'none';
 
 export interface GatewayGauges {
   spool(): { bytes: number; messages: number; oldestReceiptMs: number | undefined };
+  /** What the spool may take, bytes. */
+  spoolMaxBytes: number;
   inFlightBytes(): number;
 }
 
@@ -104,7 +109,7 @@ export function createGatewayTelemetry(
   });
   const logFailures = new Counter({
     name: 'sluice_gateway_log_failures_total',
-    help: 'Appends that the event log did not take.',
+    help: 'Requests whose append failed or took too long.',
     registers,
   });
   const turnedAway = new Counter({
@@ -122,6 +127,21 @@ export function createGatewayTelemetry(
     help: 'Bytes of the spool that could not be read back.',
     registers,
   });
+  const drainFailures = new Counter({
+    name: 'sluice_gateway_spool_drain_failures_total',
+    help: 'Attempts to empty the spool that failed and are repeated.',
+    registers,
+  });
+  const publishFailures = new Counter({
+    name: 'sluice_gateway_spool_publish_failures_total',
+    help: 'Attempts to write the state of the spool to Postgres that failed.',
+    registers,
+  });
+  const rateLimitFailures = new Counter({
+    name: 'sluice_gateway_rate_limit_failures_total',
+    help: 'Times that the store of the rate limits did not answer, so that limits were not applied.',
+    registers,
+  });
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({
       name,
@@ -133,6 +153,7 @@ export function createGatewayTelemetry(
     });
   };
   gauge('sluice_gateway_spool_bytes', 'Bytes in the spool.', () => gauges.spool().bytes);
+  gauge('sluice_gateway_spool_max_bytes', 'Bytes that the spool may take.', () => gauges.spoolMaxBytes);
   gauge('sluice_gateway_spool_messages', 'Messages in the spool.', () => gauges.spool().messages);
   gauge(
     'sluice_gateway_spool_oldest_age_seconds',
@@ -165,7 +186,7 @@ export function createGatewayTelemetry(
       ok[endpoint].inc();
       wire.inc(wireBytes);
       inflated.inc(inflatedBytes);
-      ackSeconds.observe(ackMs / 1_000);
+      if (ackMs !== undefined) ackSeconds.observe(ackMs / 1_000);
     },
     requestRefused(endpoint, code) {
       requests.labels(endpoint, code).inc();
@@ -207,6 +228,7 @@ export function createGatewayTelemetry(
       drained.inc(messages);
     },
     spoolDrainFailed(error, retryInMs) {
+      drainFailures.inc();
       logger.warn({ err: error, retryInMs }, 'the spool could not be drained');
     },
     spoolTailCut(segment, count) {
@@ -217,9 +239,11 @@ export function createGatewayTelemetry(
       logger.error({ segment, bytes: count }, 'the spool is damaged; the segment was set aside');
     },
     spoolPublishFailed(error) {
+      publishFailures.inc();
       logger.warn({ err: error }, 'the state of the spool could not be published');
     },
     rateLimitFailed(error) {
+      rateLimitFailures.inc();
       logger.warn({ err: error }, 'the store of the rate limits does not answer; limits are not applied');
     },
   };

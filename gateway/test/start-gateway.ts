@@ -52,7 +52,7 @@ export async function startGateway(options: {
   const database = await createTestDatabase(options.postgresUrl);
   const asGateway = await openAsService(database, 'gateway');
   const log = await openEventLog(`embedded:${join(dir, 'log')}`);
-  const registry = createMetricsRegistry();
+  const registry = createMetricsRegistry('gateway');
   const projectId = await ensureProject(database.pool, 'test');
   const { key: writeKey } = await createKey(database.pool, { projectId, kind: 'write' });
   const release = async (): Promise<void> => {

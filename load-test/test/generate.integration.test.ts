@@ -39,15 +39,22 @@ describe('mock traffic into a whole Sluice', () => {
     ends.push(() => log.close());
     const stores = { postgres, clickhouse, log, logger: createLogger('test', 'warn') };
 
-    const pipeline = await createPipeline({ ...stores, registry: createMetricsRegistry(), config: {} });
+    const pipeline = await createPipeline({
+      ...stores,
+      registry: createMetricsRegistry('pipeline'),
+      config: {},
+    });
     ends.push(() => pipeline.stop());
     const gateway = await createGateway({
       ...stores,
-      registry: createMetricsRegistry(),
+      registry: createMetricsRegistry('gateway'),
       config: { spoolDir: join(dir, 'spool') },
     });
     ends.push(() => gateway.stop());
-    const analytics = await createAnalyticsApi({ ...stores, registry: createMetricsRegistry() });
+    const analytics = await createAnalyticsApi({
+      ...stores,
+      registry: createMetricsRegistry('analytics-api'),
+    });
     ends.push(() => analytics.stop());
 
     const projectId = await ensureProject(postgres.pool, 'shop');

@@ -1,49 +1,34 @@
 import { createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
+import { createHttpApp, createMetricsRegistry, runService, VERSION } from '@sluice/service-kit';
 import {
-  createHttpApp,
-  createMetricsRegistry,
-  integerSetting,
-  runService,
-  serviceSettings,
-  storeSettings,
-} from '@sluice/service-kit';
-import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
-import { z } from 'zod';
+  migrateClickHouse,
+  migratePostgres,
+  openClickHouse,
+  openPostgres,
+  requireClickHouseSchema,
+  requirePostgresSchema,
+} from '@sluice/warehouse';
 import { createPipeline } from './pipeline.js';
-import { churnConfigOf, churnSettings } from './score/settings.js';
-import { watchConfigOf, watchSettings } from './watch/settings.js';
+import { churnConfigOf } from './score/settings.js';
+import { pipelineSettings } from './settings.js';
+import { watchConfigOf } from './watch/settings.js';
 
-const settings = z.object({
-  ...serviceSettings,
-  ...storeSettings,
-  PORT: integerSetting(8003, { max: 65_535 }).describe('Port of health checks and metrics.'),
-  POSTGRES_CONNECTIONS: integerSetting(20, { min: 4 }).describe(
-    'Connections at most: two a partition, and a few.',
-  ),
-  BATCH_MAX_RECORDS: integerSetting(5_000, { min: 1 }).describe('Records of a batch at most.'),
-  BATCH_LINGER_MS: integerSetting(200).describe('How long a batch may wait to fill, milliseconds.'),
-  KEEP_DAYS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .optional()
-    .describe('Raw events older than this many days are dropped; without it they are kept for good.'),
-  ...churnSettings,
-  ...watchSettings,
-  GEOIP_PATH: z.string().optional().describe('A MaxMind database (.mmdb); without it there is no geography.'),
-});
-
-await runService('pipeline', settings, async (config, { log: logger }) => {
-  const registry = createMetricsRegistry();
+await runService('pipeline', pipelineSettings, async (config, { log: logger, tracer }) => {
+  const registry = createMetricsRegistry('pipeline');
   const postgres = await openPostgres(config.POSTGRES_URL, {
     max: config.POSTGRES_CONNECTIONS,
     applicationName: 'sluice-pipeline',
   });
   const clickhouse = await openClickHouse(config.CLICKHOUSE_URL);
   const log = await openEventLog(config.EVENT_LOG_URL, { clientId: 'sluice-pipeline' });
-  await migratePostgres(postgres.pool);
-  await migrateClickHouse(clickhouse, postgres.pool);
+  if (config.MIGRATE) {
+    await migratePostgres(postgres.pool);
+    await migrateClickHouse(clickhouse, postgres.pool);
+  } else {
+    await requirePostgresSchema(postgres.pool);
+    await requireClickHouseSchema(clickhouse, postgres.pool);
+  }
 
   const pipeline = await createPipeline({
     postgres,
@@ -51,6 +36,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     log,
     logger,
     registry,
+    tracer,
     askSaved: createAskSaved({ postgres, clickhouse, log, logger }),
     config: {
       watch: watchConfigOf(config),
@@ -65,7 +51,7 @@ await runService('pipeline', settings, async (config, { log: logger }) => {
     log: logger,
     registry,
     title: 'Sluice pipeline',
-    version: '0.1.0',
+    version: VERSION,
     metricsToken: config.METRICS_TOKEN,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));

@@ -1,8 +1,8 @@
 import { createBodyScanner } from '@sluice/body-scan';
 import { findElements } from '@sluice/contracts';
 import type { LocalDayOf } from '@sluice/contracts/sessions';
-import type { EventLog, LogConsumer, RecordBatch } from '@sluice/event-log';
-import { createProjectStore, type Logger, type ProjectSettings } from '@sluice/service-kit';
+import { measureConsumption, type EventLog, type LogConsumer, type RecordBatch } from '@sluice/event-log';
+import { createProjectStore, type Logger, type ProjectSettings, type Tracer } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { Registry } from 'prom-client';
 import { createCircumstancesReader } from './enrich/circumstances.js';
@@ -10,19 +10,20 @@ import { createLocalDays } from './enrich/local-day.js';
 import { locateNowhere, openGeography } from './enrich/geography.js';
 import { createUserAgentReader } from './enrich/user-agent.js';
 import { completeThroughOf, startCompletenessKeeper } from './land/completeness.js';
-import { StaleOwnerError } from './land/failures.js';
 import { landRange } from './land/land-range.js';
-import { takeBatchId, type LandingRules } from './land/land-batch.js';
+import { takeBatchId, type Landing, type LandingRules } from './land/land-batch.js';
 import { createEventPartitions } from './land/partitions.js';
 import { readPosition } from './land/position.js';
 import { prepareBatch, type PreparationTools, type PreparedBatch } from './land/prepare-batch.js';
 import type { OnStep } from './land/steps.js';
-import { createPipelineMetrics, type PartitionGauges } from './metrics.js';
+import { traceLanding } from './land/trace-landing.js';
+import { createPipelineTelemetry, type PartitionGauges } from './telemetry.js';
 import { flushBatches } from './roll-up/flush-batches.js';
 import { listPending, type PendingBatch } from './roll-up/pending-batch.js';
 import { startRollupQueue } from './roll-up/rollup-queue.js';
 import { checkPlan } from './tracking-plan.js';
 import { startUpkeep, type UpkeepConfig } from './upkeep/upkeep.js';
+import { erasePerson } from './erase/erase-person.js';
 import { startJobRunner } from './jobs/job-runner.js';
 import { rebuildRollups } from './rebuild/rebuild-rollups.js';
 import { listProjects, startScoringSchedule } from './score/schedule.js';
@@ -79,6 +80,8 @@ export interface PipelineOptions {
   registry: Registry;
   /** Asks saved queries that are watched. Without it they cannot be. */
   askSaved?: AskSaved | undefined;
+  /** Makes spans of batches that hold traced requests. Default: there are none. */
+  tracer?: Tracer | undefined;
   config?: PipelineConfig;
 }
 
@@ -104,15 +107,15 @@ interface OwnedPartition {
  * may share a log: partitions go to one of them at a time, and the fence keeps a late one out.
  */
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { postgres, clickhouse, log, logger, config = {} } = options;
+  const { postgres, clickhouse, logger, registry, config = {} } = options;
+  const log = measureConsumption(options.log, registry);
   const { pool } = postgres;
   const owned = new Map<number, OwnedPartition>();
-  const metrics = createPipelineMetrics(options.registry, () =>
+  const telemetry = createPipelineTelemetry(logger, registry, () =>
     [...owned].map(([partition, state]): PartitionGauges => ({
       partition,
       pendingBatches: queue.pendingOf(partition),
       oldestPendingMs: queue.oldestOf(partition),
-      lagRecords: Math.max(0, state.endOffset - state.position),
       completeThroughMs: state.completeThroughMs,
     })),
   );
@@ -131,29 +134,15 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     checkPlan,
   };
   const partitions = createEventPartitions(pool);
-  const keeper = startCompletenessKeeper(pool, log, (error) =>
-    logger.warn({ err: error }, 'complete_through could not be moved on'),
-  );
+  const keeper = startCompletenessKeeper(pool, log, (error) => telemetry.completenessNotKept(error));
 
   async function flush(batches: readonly PendingBatch[]): Promise<void> {
     const startedMs = performance.now();
     const { rows } = await flushBatches(
-      {
-        pool,
-        clickhouse,
-        onStep,
-        onRefusedRow(row, error) {
-          metrics.refusedRows.inc();
-          logger.warn(
-            { projectId: row.projectId, eventId: row.eventId, reason: error.message },
-            'ClickHouse refused the properties of an event; they are rolled up as text',
-          );
-        },
-      },
+      { pool, clickhouse, onStep, onRefusedRow: (row, error) => telemetry.rowRefused(row, error) },
       batches,
     );
-    metrics.rolledUp.inc(rows);
-    metrics.stageSeconds.observe({ stage: 'roll_up' }, (performance.now() - startedMs) / 1_000);
+    telemetry.batchesRolledUp(rows, performance.now() - startedMs);
   }
 
   async function noteFailedFlush(
@@ -162,8 +151,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     attempt: number,
   ): Promise<void> {
     const batchIds = batches.map(({ batchId }) => batchId);
-    metrics.failures.inc({ stage: 'roll_up' });
-    logger.error({ err: error, batchIds, attempt }, 'batches could not be rolled up; they are tried again');
+    telemetry.rollUpFailed(error, batchIds, attempt);
     try {
       await pool.query(
         'update batches set attempts = attempts + 1, last_error = $2 where batch_id = any($1::bigint[])',
@@ -197,7 +185,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     const left = await listPending(pool, log.id, partition);
     owned.set(partition, { position, endOffset: position, completeThroughMs: undefined });
     queue.adopt(partition, left);
-    logger.info({ partition, position, pendingBatches: left.length }, 'partition taken over');
+    telemetry.partitionTakenOver({ partition, position, pendingBatches: left.length });
     return position;
   }
 
@@ -217,8 +205,27 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   async function prepareNow(batch: RecordBatch): Promise<PreparedBatch> {
     const startedMs = performance.now();
     const prepared = await prepareBatch(await takeBatchId(pool), batch.records, projects.settingsOf, tools);
-    metrics.stageSeconds.observe({ stage: 'prepare' }, (performance.now() - startedMs) / 1_000);
+    telemetry.batchPrepared(performance.now() - startedMs);
     return prepared;
+  }
+
+  async function land(
+    batch: RecordBatch,
+    completeThroughMs: number | undefined,
+    prepared: PreparedBatch,
+  ): Promise<Landing> {
+    await partitions.ensureFor(prepared.messages);
+    return landRange(
+      {
+        pool,
+        rules: projects.rules,
+        onStep,
+        onRefusedMessage: (message, error) => telemetry.messageRefused(message, error),
+      },
+      { logId: log.id, partition: batch.partition, from: batch.from, to: batch.to, completeThroughMs },
+      prepared,
+      batch.records,
+    );
   }
 
   async function handle(batch: RecordBatch, signal: AbortSignal, prepared: PreparedBatch): Promise<void> {
@@ -229,24 +236,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     if (signal.aborted) throw new Error('The partition is being taken away.');
 
     const startedMs = performance.now();
-    await partitions.ensureFor(prepared.messages);
+    const trace = traceLanding(options.tracer, batch);
     const completeThroughMs = completeThroughOf(batch);
-    const landing = await landRange(
-      {
-        pool,
-        rules: projects.rules,
-        onStep,
-        onRefusedMessage(message, error) {
-          logger.warn(
-            { projectId: message.projectId, messageId: message.messageId, reason: error.message },
-            'Postgres refused a message; it is a dead letter',
-          );
-        },
-      },
-      { logId: log.id, partition: batch.partition, from: batch.from, to: batch.to, completeThroughMs },
-      prepared,
-      batch.records,
-    );
+    let landing: Landing;
+    try {
+      landing = await land(batch, completeThroughMs, prepared);
+      trace.landed(landing);
+    } catch (error) {
+      trace.failed(error);
+      throw error;
+    }
     partition.position = batch.to;
     partition.completeThroughMs = completeThroughMs ?? partition.completeThroughMs;
     if (landing.batch !== undefined) {
@@ -254,11 +253,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       queue.enqueue(batch.partition, landing.batch);
     }
 
-    metrics.stageSeconds.observe({ stage: 'land' }, (performance.now() - startedMs) / 1_000);
-    metrics.landed.inc(landing.landed);
-    metrics.duplicates.inc(landing.duplicates);
-    for (const { code } of landing.deadLetters) metrics.deadLetters.inc({ code });
-    metrics.batchRows.observe(landing.landed);
+    telemetry.batchLanded({ ...landing, elapsedMs: performance.now() - startedMs });
   }
 
   const upkeep = await startUpkeep(
@@ -271,7 +266,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     clickhouse,
     log,
     logger,
-    metrics,
+    telemetry,
     isScheduled: everyDays > 0,
     config: { everyDays: Math.max(1, everyDays), retrainDays },
   });
@@ -289,6 +284,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       }),
       churn: async (report, { project_id: projectId }) =>
         scoring.scoreNow(typeof projectId === 'number' ? [projectId] : await listProjects(pool), report),
+      erase: (report, { erasure_id: erasureId }) =>
+        erasePerson(Number(erasureId), { pool, clickhouse, logger, onProgress: report }),
     },
   });
   const watching =
@@ -299,7 +296,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           clickhouse,
           log,
           logger,
-          registry: options.registry,
+          registry,
           askSaved: options.askSaved,
           config: config.watch,
         });
@@ -316,13 +313,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       }
       keeper.note(partition, endOffset, seenAtMs);
     },
+    onAssigned: (partitions) => telemetry.partitionsAssigned(partitions),
     async onRevoked(revoked) {
       await Promise.all(revoked.map(disown));
     },
     onError(error, partition) {
-      metrics.failures.inc({ stage: 'land' });
-      if (error instanceof StaleOwnerError) metrics.staleOwner.inc();
-      logger.error({ err: error, partition }, 'landing failed; it is tried again');
+      telemetry.landingFailed(error, partition);
     },
     maxRecords: config.maxRecords ?? 5_000,
     maxBytes: config.maxBytes ?? 4 * 1024 * 1024,

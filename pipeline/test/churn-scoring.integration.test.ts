@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { rebuildRollups, requestJob, scoreProject, type ScoringOptions } from '../src/index.js';
 import { LOCKS } from '../src/land/locks.js';
-import { createPipelineMetrics } from '../src/metrics.js';
+import { createPipelineTelemetry } from '../src/telemetry.js';
 import { startScoringSchedule } from '../src/score/schedule.js';
 import {
   completeThrough,
@@ -230,7 +230,7 @@ describe('scoring people', () => {
     await other.query('select pg_advisory_lock($1, $2)', [LOCKS.CHURN, stores.projectId]);
     const schedule = startScoringSchedule({
       ...optionsOf(stores),
-      metrics: createPipelineMetrics(new Registry(), () => []),
+      telemetry: createPipelineTelemetry(createLogger('churn', 'silent'), new Registry(), () => []),
       isScheduled: false,
     });
     const stages: unknown[] = [];

@@ -2,7 +2,7 @@ import { createLogger } from '@sluice/service-kit';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
-import { createWatchMetrics } from '../src/watch/watch-metrics.js';
+import { createWatchTelemetry } from '../src/watch/watch-telemetry.js';
 import { createWatcher, type Watcher, type WatcherOptions } from '../src/watch/watcher.js';
 import { caughtUp, recordOf, runPipeline, type Message, type Stores } from './kit.js';
 
@@ -79,6 +79,8 @@ export async function landPast(stores: Stores, messages: Iterable<Message>): Pro
   return sent;
 }
 
+const SILENT = createLogger('watch', 'silent');
+
 /** A watcher whose clock is moved by hand. */
 export function handWatcher(
   stores: Pick<Stores, 'asPipeline' | 'clickhouse' | 'log'>,
@@ -89,8 +91,8 @@ export function handWatcher(
     pool: stores.asPipeline.pool,
     clickhouse: stores.clickhouse,
     log: stores.log,
-    logger: createLogger('watch', 'silent'),
-    metrics: createWatchMetrics(new Registry(), () => clock.nowMs),
+    logger: SILENT,
+    telemetry: createWatchTelemetry(SILENT, new Registry(), () => clock.nowMs),
     now: () => clock.nowMs,
     ...options,
   });

@@ -7,7 +7,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { askHealth } from '../src/watch/ask-health.js';
 import { notifyDue } from '../src/notify/notifier.js';
-import { createWatchMetrics } from '../src/watch/watch-metrics.js';
+import { createWatchTelemetry } from '../src/watch/watch-telemetry.js';
 import { ask, count, openStores, type Stores } from './kit.js';
 import {
   dailyMean,
@@ -221,7 +221,7 @@ describe('watching a stream with weeks of history', () => {
     let isArmed = false;
     const registry = new Registry();
     const watcher = handWatcher(stores, {
-      metrics: createWatchMetrics(registry, Date.now),
+      telemetry: createWatchTelemetry(logger, registry, Date.now),
       async onStep(step) {
         if (!isArmed || step !== 'fenced' || deleting !== undefined) return;
         deleting = pool.query('delete from watches where watch_id = $1', [watchId]);

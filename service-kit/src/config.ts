@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tracingSettings } from './tracing.js';
 
 /** Settings that are not usable. The message lists every fault at once and never shows a value: values may be secrets. */
 export class ConfigError extends Error {
@@ -98,6 +99,7 @@ export const serviceSettings = {
     .optional()
     .describe('Who asks for /metrics must carry it as a Bearer token; without it everybody may ask.'),
   SHUTDOWN_TIMEOUT_MS: integerSetting(25_000).describe('Longest time for a graceful shutdown, milliseconds.'),
+  ...tracingSettings,
 };
 
 /** Where the three stores are; each `embedded:DIR` or the address of a server. */

@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify';
 import {
   jsonSchemaTransform,
+  jsonSchemaTransformObject,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -47,6 +48,18 @@ export type HttpApp = FastifyInstance<
 
 /** Longer ones are answered with 431 before anything is done for them. */
 const MAX_HEADER_BYTES = 16 * 1024;
+
+/** How keys travel, for the description; routes say which of them opens them. */
+const KEY_SCHEMES = {
+  write_key: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'The user name is a write key, the password is empty.',
+  },
+  read_key: { type: 'http', scheme: 'bearer', description: 'A read key or an admin key.' },
+  admin_key: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
+} as const;
+
 const routerOptions = { ignoreTrailingSlash: true, maxParamLength: 512 };
 
 /**
@@ -89,8 +102,10 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
     openapi: {
       openapi: '3.1.0',
       info: { title: options.title, description: options.description ?? '', version: options.version },
+      components: { securitySchemes: KEY_SCHEMES },
     },
     transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
   });
 
   const allowed = createAllowTable();

@@ -11,3 +11,4 @@ export * from './projects.js';
 export * from './readiness.js';
 export * from './second-listener.js';
 export * from './telemetry.js';
+export * from './tracing.js';

@@ -2,12 +2,19 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { createCensor, secretsOf } from './censor.js';
-import { ConfigError, readConfig } from './config.js';
-import { createLogger, type LogLevel } from './telemetry.js';
+import { ConfigError, readConfig, type serviceSettings } from './config.js';
+import { createLogger } from './telemetry.js';
+import { startTracing, type Tracer, type Tracing, type tracingSettings } from './tracing.js';
 
 export interface Stoppable {
   /** Finishes or abandons its work whole, then lets go of everything it holds. */
   stop(): Promise<void>;
+}
+
+export interface ServiceContext {
+  log: Logger;
+  /** Makes spans; undefined when the settings name no collector. */
+  tracer: Tracer | undefined;
 }
 
 /**
@@ -18,7 +25,7 @@ export interface Stoppable {
 export async function runService<S extends z.ZodObject>(
   name: string,
   schema: S,
-  start: (config: z.infer<S>, context: { log: Logger }) => Promise<Stoppable>,
+  start: (config: z.infer<S>, context: ServiceContext) => Promise<Stoppable>,
 ): Promise<void> {
   let config: z.infer<S>;
   try {
@@ -28,7 +35,7 @@ export async function runService<S extends z.ZodObject>(
     process.stderr.write(`${name}: ${error.message}\n`);
     process.exit(2);
   }
-  const settings = config as { LOG_LEVEL: LogLevel; SHUTDOWN_TIMEOUT_MS: number };
+  const settings = config as z.infer<z.ZodObject<typeof serviceSettings>>;
   const log = createLogger(name, settings.LOG_LEVEL, createCensor(secretsOf(config)));
 
   const crash = (error: unknown, what: string): void => {
@@ -46,8 +53,10 @@ export async function runService<S extends z.ZodObject>(
   });
 
   let service: Stoppable;
+  let tracing: Tracing | undefined;
   try {
-    service = await start(config, { log });
+    tracing = await tracingOf(name, settings, log);
+    service = await start(config, { log, tracer: tracing?.tracer });
   } catch (error) {
     log.fatal({ err: error }, `${name} could not start`);
     process.exit(1);
@@ -60,12 +69,22 @@ export async function runService<S extends z.ZodObject>(
   }, settings.SHUTDOWN_TIMEOUT_MS);
   try {
     await service.stop();
+    await tracing?.stop();
   } catch (error) {
     crash(error, `${name} could not stop cleanly`);
   }
   clearTimeout(deadline);
   log.info(`${name} has stopped`);
   process.exit(0);
+}
+
+async function tracingOf(
+  service: string,
+  settings: z.infer<z.ZodObject<typeof tracingSettings>>,
+  log: Logger,
+): Promise<Tracing | undefined> {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: share } = settings;
+  return endpoint === undefined ? undefined : startTracing({ service, endpoint, share, log });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { pino, type Logger, type LoggerOptions } from 'pino';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import packageJson from '../package.json' with { type: 'json' };
 import type { Censor } from './censor.js';
 
 export type { Logger };
@@ -24,9 +25,21 @@ export function createLogger(service: string, level: LogLevel = 'info', censor?:
   return pino(options, { write: (line) => void output.write(censor(line)) });
 }
 
-/** A registry of Prometheus metrics, with those of Node and the process in it. */
-export function createMetricsRegistry(): Registry {
+/** The version of Sluice: all services have the same. */
+export const VERSION = packageJson.version;
+
+/** A registry of Prometheus metrics, with those of Node and the process in it, and what runs here. */
+export function createMetricsRegistry(service: ServiceName): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'sluice_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['service', 'version', 'node'],
+    registers: [registry],
+  }).set({ service, version: VERSION, node: process.version }, 1);
   return registry;
 }
+
+/** What a process with metrics may be. `worker`: pipeline and analytics API in one process. */
+export type ServiceName = 'gateway' | 'pipeline' | 'analytics-api' | 'worker' | 'load';

@@ -6,6 +6,9 @@ import { registerChurn } from './commands/churn.js';
 import { registerDeadLetters } from './commands/dead-letters.js';
 import { registerKeys } from './commands/keys.js';
 import { registerMigrate } from './commands/migrate.js';
+import { registerPeople } from './commands/people.js';
+import { registerPlan } from './commands/plan.js';
+import { registerProjects } from './commands/projects.js';
 import { registerRebuild } from './commands/rebuild.js';
 import { start } from './commands/start.js';
 import { VERSION } from './version.js';
@@ -46,10 +49,13 @@ program
   });
 
 registerMigrate(program);
+registerProjects(program);
 registerKeys(program);
+registerPlan(program);
 registerAudit(program);
 registerDeadLetters(program);
 registerRebuild(program);
+registerPeople(program);
 registerChurn(program);
 registerAdminActions(program);
 

@@ -1,31 +1,15 @@
-import { apiConfigOf, apiSettings, createAnalyticsApi, createAskSaved } from '@sluice/analytics-api';
+import { apiConfigOf, createAnalyticsApi, createAskSaved } from '@sluice/analytics-api';
 import { openEventLog } from '@sluice/event-log';
-import { churnConfigOf, churnSettings, createPipeline, watchConfigOf, watchSettings } from '@sluice/pipeline';
-import {
-  createMetricsRegistry,
-  integerSetting,
-  runService,
-  serviceSettings,
-  storeSettings,
-} from '@sluice/service-kit';
+import { churnConfigOf, createPipeline, watchConfigOf } from '@sluice/pipeline';
+import { createMetricsRegistry, runService } from '@sluice/service-kit';
 import { migrateClickHouse, migratePostgres, openClickHouse, openPostgres } from '@sluice/warehouse';
-import { z } from 'zod';
-
-const settings = z.object({
-  ...serviceSettings,
-  ...storeSettings,
-  ...apiSettings,
-  ...churnSettings,
-  ...watchSettings,
-  PORT: integerSetting(8002, { min: 1, max: 65_535 }).describe('Port of the analytics API.'),
-  GEOIP_PATH: z.string().optional().describe('MaxMind database (.mmdb); without it there is no geography.'),
-});
+import { standaloneWorkerSettings } from './settings.js';
 
 /**
  * Pipeline and analytics API in one process, because the embedded ClickHouse engine lives in exactly one: the pipeline
  * writes into it, the API reads from it.
  */
-await runService('worker', settings, async (config, { log }) => {
+await runService('worker', standaloneWorkerSettings, async (config, { log, tracer }) => {
   const closers: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.reverse()) await close();
@@ -44,13 +28,14 @@ await runService('worker', settings, async (config, { log }) => {
     await migrateClickHouse(clickhouse, postgres.pool);
     const eventLog = await openEventLog(config.EVENT_LOG_URL);
     closers.push(() => eventLog.close());
-    const registry = createMetricsRegistry();
+    const registry = createMetricsRegistry('worker');
     const pipeline = await createPipeline({
       postgres,
       clickhouse,
       log: eventLog,
       logger: log.child({ part: 'pipeline' }),
       registry,
+      tracer,
       askSaved: createAskSaved({ postgres, clickhouse, log: eventLog, logger: log.child({ part: 'watch' }) }),
       config: {
         geographyPath: config.GEOIP_PATH,
@@ -66,6 +51,7 @@ await runService('worker', settings, async (config, { log }) => {
       logger: log.child({ part: 'analytics-api' }),
       registry,
       config: apiConfigOf(config),
+      tracer,
     });
     closers.push(() => api.stop());
     await api.app.listen({ host: config.HOST, port: config.PORT });

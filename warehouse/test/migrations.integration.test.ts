@@ -8,6 +8,8 @@ import {
   migrateClickHouse,
   migratePostgres,
   openPostgres,
+  requireClickHouseSchema,
+  requirePostgresSchema,
   type Postgres,
 } from '../src/index.js';
 import { checksumOf, readMigrations, type Migration } from '../src/migrations/migration-files.js';
@@ -108,6 +110,15 @@ describe('migratePostgres', () => {
       migratePostgres(postgres.pool, [migration('0001_first', 'create table other (a int)')]),
     ).rejects.toThrow(/0001_first was changed/);
   });
+
+  it('tells who may not migrate what is missing, and nothing once it is there', async () => {
+    const [first] = await readMigrations('postgres');
+    await expect(requirePostgresSchema(postgres.pool)).rejects.toThrow(`Postgres lacks ${first!.name}, `);
+    await migratePostgres(postgres.pool);
+    await requirePostgresSchema(postgres.pool);
+    await postgres.pool.query(`insert into schema_migrations (name, checksum) values ('9999_newer', 'x')`);
+    await expect(requirePostgresSchema(postgres.pool)).rejects.toThrow(/does not know/);
+  });
 });
 
 describe('migrateClickHouse', () => {
@@ -145,6 +156,13 @@ describe('migrateClickHouse', () => {
     expect(schema.length).toBeGreaterThan(8);
     expect(await migrateClickHouse(clickhouse, postgres.pool)).toEqual({ generation: 1 });
     expect(await schemaOf(1)).toEqual(schema);
+  });
+
+  it('tells who may not migrate that no generation is there, and nothing once one is', async () => {
+    await migratePostgres(postgres.pool);
+    await expect(requireClickHouseSchema(clickhouse, postgres.pool)).rejects.toThrow(/sluice migrate/);
+    await migrateClickHouse(clickhouse, postgres.pool);
+    await requireClickHouseSchema(clickhouse, postgres.pool);
   });
 
   it('brings the generation up to date that is live', async () => {

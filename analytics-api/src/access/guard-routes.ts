@@ -27,8 +27,10 @@ export interface RouteGuard {
  */
 export function guardRoutes(app: ApiScope, { keys, cameApart }: RouteGuard): void {
   app.decorateRequest('owner');
-  app.addHook('onRoute', ({ config, url, method }) => {
+  app.addHook('onRoute', (route) => {
+    const { config, url, method } = route;
     if (config?.scope === undefined) throw new Error(`${url} does not say its scope`);
+    route.schema = { ...route.schema, security: [{ [`${config.scope}_key`]: [] }] };
     if (config.scope === 'admin') return;
     for (const name of Array.isArray(method) ? method : [method]) {
       if (!READING_METHODS.has(name) && !ASKING_ROUTES.has(`${name} ${url}`)) {

@@ -44,7 +44,7 @@ export async function simulate(
   const answer = await runRequest(
     carrier,
     async (scope) => simulateWithin(request, definition, { scope, options, context }),
-    options,
+    { ...options, as: 'simulation' },
     context,
   );
   if ('kind' in answer) throw new SluiceError('internal_error');

@@ -39,7 +39,7 @@ export async function answerPeople(
         ...(sql === undefined ? {} : { sql }),
       };
     },
-    options,
+    { ...options, as: 'people' },
     context,
   );
 }

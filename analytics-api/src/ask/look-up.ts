@@ -14,7 +14,7 @@ export async function lookUp<Answer extends object>(
   filters: Filter[] = [],
 ): Promise<Answer> {
   const carrier = trendsQuerySchema.parse({ kind: 'trends', filters });
-  const answer = await runRequest(carrier, work, options, context);
+  const answer = await runRequest(carrier, work, { ...options, as: 'look_up' }, context);
   if ('kind' in answer) throw new SluiceError('internal_error');
   return answer;
 }

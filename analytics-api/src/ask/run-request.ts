@@ -1,10 +1,11 @@
-import { SluiceError, type EstimateAnswer, type Query } from '@sluice/contracts';
+import { SluiceError, type EstimateAnswer, type Query, type QueryKind } from '@sluice/contracts';
 import type { KeyOwner } from '@sluice/service-kit';
 import type { ApiContext } from '../api-context.js';
 import { databaseOf } from '../freshness/completeness.js';
 import { readWatermark, waitFor } from '../freshness/wait-for.js';
 import type { ClickHouseQuestion, PostgresQuestion, Rows } from '../query-port/run-query.js';
 import { askWatchState } from '../questions/watched-series.js';
+import type { AskedKind, AskedQuestion } from '../telemetry.js';
 import { isoOf } from '../time/range.js';
 import { estimate } from './estimate.js';
 import { findChurnRun, namesChurn } from './find-churn-run.js';
@@ -18,7 +19,12 @@ export interface RequestOptions {
   signal: AbortSignal;
   /** A cohort that the question may name before it is saved. */
   draft?: CohortDraft | undefined;
+  /** The header of this name that the request came with, if it did. */
+  traceparent?: unknown;
 }
+
+/** What a request is counted as, where it is not the kind of its question. */
+export type CountedAs = Exclude<AskedKind, QueryKind | 'estimate'>;
 
 /**
  * Runs one request: waits for its watermark, reads how the data stands, and gives `work` the scope in which it may ask. With
@@ -27,10 +33,31 @@ export interface RequestOptions {
 export async function runRequest<Answer>(
   query: Query,
   work: (scope: QueryScope) => Promise<Answer>,
-  options: RequestOptions,
+  options: RequestOptions & { as?: CountedAs },
   context: ApiContext,
 ): Promise<Answer | EstimateAnswer> {
-  const { owner, signal } = options;
+  const { owner, traceparent } = options;
+  const asked = context.telemetry?.questionAsked(query.dry_run ? 'estimate' : (options.as ?? query.kind), {
+    projectId: owner.project.projectId,
+    traceparent,
+  });
+  try {
+    const answer = await runAsked(query, work, { ...options, asked }, context);
+    asked?.answered();
+    return answer;
+  } catch (error) {
+    asked?.failed(error);
+    throw error;
+  }
+}
+
+async function runAsked<Answer>(
+  query: Query,
+  work: (scope: QueryScope) => Promise<Answer>,
+  options: RequestOptions & { asked: AskedQuestion | undefined },
+  context: ApiContext,
+): Promise<Answer | EstimateAnswer> {
+  const { owner, signal, asked } = options;
   const { config, budgets, running } = context;
   const { projectId } = owner.project;
   budgets.check(owner);
@@ -58,7 +85,8 @@ export async function runRequest<Answer>(
           statements.push(query.include_sql ? { ...statement, sql: question.sql } : statement);
           return { rows: [], rowsRead: 0, bytesRead: 0, elapsedMs: 0, cached: false };
         }
-        return askOrRemember(question, { view, limits, refresh: query.cache === 'refresh', owner }, context);
+        const refresh = query.cache === 'refresh';
+        return askOrRemember(question, { view, limits, refresh, owner, asked }, context);
       },
     });
     const answer = await work(scope);
@@ -130,17 +158,20 @@ async function askOrRemember<Row>(
     limits: { timeoutMs: number; maxRows: number; signal: AbortSignal };
     refresh: boolean;
     owner: KeyOwner;
+    asked: AskedQuestion | undefined;
   },
   { rowMemory, runClickHouse, budgets }: ApiContext,
 ): Promise<Rows<Row> & { cached: boolean }> {
-  const { view, limits, refresh, owner } = options;
+  const { view, limits, refresh, owner, asked } = options;
   const key = memoryKey(view, question);
   const remembered = refresh ? undefined : rowMemory.find(key);
   // Rows under this key came from this very question, so they have its form.
   if (remembered !== undefined) {
+    asked?.statementAnswered('hit', 0);
     return { rows: remembered.rows as Row[], rowsRead: 0, bytesRead: 0, elapsedMs: 0, cached: true };
   }
   const rows = await runClickHouse(question, limits);
+  asked?.statementAnswered(refresh ? 'refresh' : 'miss', rows.rowsRead);
   budgets.spend(owner, rows.rowsRead);
   rowMemory.remember(key, rows);
   return { ...rows, cached: false };

@@ -1,6 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ApiContext } from '../api-context.js';
 import { askActiveProjects } from '../questions/active-projects.js';
+import type { ApiTelemetry } from '../telemetry.js';
 import { takeAudit } from './take-audit.js';
 
 const HOUR_MS = 3_600_000;
@@ -12,24 +12,8 @@ export interface Auditor {
 }
 
 /** Takes the audit again and again for the metrics, so that an imbalance is noticed without anybody asking. */
-export function startAuditor(context: ApiContext, registry: Registry): Auditor {
-  const { config, logger } = context;
-  const unbalanced = new Gauge({
-    name: 'sluice_audit_unbalanced',
-    help: 'Messages that the last audit found missing or too many, by project; 0 when everything is right.',
-    labelNames: ['project_id'],
-    registers: [registry],
-  });
-  const checkedAt = new Gauge({
-    name: 'sluice_audit_last_success_timestamp_seconds',
-    help: 'When an audit of every project last came to an end.',
-    registers: [registry],
-  });
-  const failures = new Counter({
-    name: 'sluice_audit_failures_total',
-    help: 'Audits that could not be taken.',
-    registers: [registry],
-  });
+export function startAuditor(context: ApiContext, telemetry: ApiTelemetry): Auditor {
+  const { config } = context;
   const stopping = new AbortController();
   const signal = AbortSignal.any([stopping.signal, context.stopping]);
   let running: Promise<void> = Promise.resolve();
@@ -47,12 +31,9 @@ export function startAuditor(context: ApiContext, registry: Registry): Auditor {
       for (const { difference } of audit.minutes ?? []) {
         wrong += Math.abs(difference.ledger) + Math.abs(difference.raw) + Math.abs(difference.columnar);
       }
-      unbalanced.set({ project_id: String(projectId) }, wrong);
-      if (!audit.balanced) {
-        logger.error({ projectId, totals: audit.totals, rollups }, 'the audit does not balance');
-      }
+      telemetry.projectAudited(projectId, wrong, audit);
     }
-    checkedAt.set(context.now() / 1_000);
+    telemetry.auditEnded(context.now());
   }
 
   const timer =
@@ -64,8 +45,7 @@ export function startAuditor(context: ApiContext, registry: Registry): Auditor {
               await runOnce();
             } catch (error) {
               if (stopping.signal.aborted) return;
-              failures.inc();
-              logger.warn({ err: error }, 'the audit could not be taken');
+              telemetry.auditFailed(error);
             }
           });
         }, config.auditIntervalMs);

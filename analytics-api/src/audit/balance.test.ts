@@ -9,14 +9,16 @@ const row = {
   duplicates: 2,
   dead_lettered: 1,
   rejected: 4,
+  erased: 0,
   raw_rows: 7,
   pending_rows: 0,
 };
 const at = (value: number) => new Map([[minute.getTime(), value]]);
+const later = (landed: number, atMost = landed) => new Map([[minute.getTime(), { landed, at_most: atMost }]]);
 
 describe('the balance of a minute', () => {
   it('holds when everything is where it belongs', () => {
-    expect(balanceMinutes([row], at(7), at(7))[0]).toMatchObject({
+    expect(balanceMinutes([row], at(7), later(7))[0]).toMatchObject({
       balanced: true,
       difference: { ledger: 0, raw: 0, columnar: 0 },
     });
@@ -24,12 +26,12 @@ describe('the balance of a minute', () => {
 
   it('holds while a batch is on its way, in part or whole', () => {
     for (const columnar of [4, 5, 7]) {
-      expect(balanceMinutes([{ ...row, pending_rows: 3 }], at(columnar), at(7))[0]!.balanced).toBe(true);
+      expect(balanceMinutes([{ ...row, pending_rows: 3 }], at(columnar), later(7))[0]!.balanced).toBe(true);
     }
   });
 
   it('holds when more landed between the readings', () => {
-    expect(balanceMinutes([row], at(9), at(9))[0]!.balanced).toBe(true);
+    expect(balanceMinutes([row], at(9), later(9))[0]!.balanced).toBe(true);
   });
 
   it.each([
@@ -38,8 +40,22 @@ describe('the balance of a minute', () => {
     ['a row that never came to ClickHouse', row, 6, { ledger: 0, raw: 0, columnar: -1 }],
     ['a row that ClickHouse has twice', row, 8, { ledger: 0, raw: 0, columnar: 1 }],
   ])('shows %s', (_what, stored, columnar, difference) => {
-    const [found] = balanceMinutes([stored], at(columnar), at(7));
+    const [found] = balanceMinutes([stored], at(columnar), later(7));
     expect(found).toMatchObject({ balanced: false, difference });
+  });
+
+  it('holds for messages that were erased', () => {
+    expect(
+      balanceMinutes([{ ...row, landed: 5, erased: 2, raw_rows: 5 }], at(5), later(5))[0]!.balanced,
+    ).toBe(true);
+  });
+
+  it('holds while somebody is gone from Postgres and not yet from ClickHouse', () => {
+    const cut = { ...row, landed: 5, erased: 2, raw_rows: 5 };
+    for (const columnar of [5, 6, 7]) {
+      expect(balanceMinutes([cut], at(columnar), later(5, 7))[0]!.balanced).toBe(true);
+    }
+    expect(balanceMinutes([cut], at(7), later(5))[0]!.balanced).toBe(false);
   });
 
   it('shows rows of a minute that the ledger does not know', () => {
@@ -55,7 +71,7 @@ describe('the balance of a minute', () => {
       [minute.getTime(), 6],
       [later.minute.getTime(), 8],
     ]);
-    const landed = new Map([...receipts.keys()].map((key) => [key, 7]));
+    const landed = new Map([...receipts.keys()].map((key) => [key, { landed: 7, at_most: 7 }]));
     expect(sumMinutes(balanceMinutes([row, later], receipts, landed)).balanced).toBe(false);
   });
 });

@@ -15,7 +15,7 @@ type Sums = Omit<AuditMinute, 'minute'>;
 
 function sumsOf(counts: Omit<Sums, 'difference' | 'balanced'>, atLeast: number, atMost: number): Sums {
   const difference = {
-    ledger: counts.logged - counts.landed - counts.duplicates - counts.dead_lettered,
+    ledger: counts.logged - counts.landed - counts.duplicates - counts.dead_lettered - counts.erased,
     raw: counts.raw_rows - counts.landed,
     columnar: distanceFrom(counts.columnar_rows, atLeast, atMost),
   };
@@ -30,7 +30,7 @@ function sumsOf(counts: Omit<Sums, 'difference' | 'balanced'>, atLeast: number, 
 export function balanceMinutes(
   stored: readonly StoredRow[],
   receipts: ReadonlyMap<number, number>,
-  landedLater: ReadonlyMap<number, number>,
+  landedLater: ReadonlyMap<number, { landed: number; at_most: number }>,
 ): AuditMinute[] {
   const byMinute = new Map(stored.map((row) => [row.minute.getTime(), row]));
   const minutes = new Set([...byMinute.keys(), ...receipts.keys()]);
@@ -44,12 +44,16 @@ export function balanceMinutes(
         duplicates: row.duplicates,
         dead_lettered: row.dead_lettered,
         rejected: row.rejected,
+        erased: row.erased,
         raw_rows: row.raw_rows,
         pending_rows: row.pending_rows,
         columnar_rows: receipts.get(minuteMs) ?? 0,
       };
-      const atMost = Math.max(row.raw_rows, landedLater.get(minuteMs) ?? 0);
-      return { minute: isoOf(minuteMs), ...sumsOf(counts, row.raw_rows - row.pending_rows, atMost) };
+      const later = landedLater.get(minuteMs) ?? { landed: 0, at_most: 0 };
+      const atMost = Math.max(row.raw_rows, later.at_most);
+      // Rows that are erased between the readings are fewer afterwards.
+      const atLeast = Math.min(row.raw_rows, later.landed) - row.pending_rows;
+      return { minute: isoOf(minuteMs), ...sumsOf(counts, atLeast, atMost) };
     });
 }
 
@@ -59,6 +63,7 @@ const NOTHING: Omit<StoredRow, 'minute'> = {
   duplicates: 0,
   dead_lettered: 0,
   rejected: 0,
+  erased: 0,
   raw_rows: 0,
   pending_rows: 0,
 };
@@ -71,6 +76,7 @@ export function sumMinutes(minutes: readonly AuditMinute[]): Sums {
     duplicates: 0,
     dead_lettered: 0,
     rejected: 0,
+    erased: 0,
     raw_rows: 0,
     pending_rows: 0,
     columnar_rows: 0,
@@ -91,6 +97,7 @@ const COUNTS = [
   'duplicates',
   'dead_lettered',
   'rejected',
+  'erased',
   'raw_rows',
   'pending_rows',
   'columnar_rows',

@@ -8,6 +8,7 @@ const storedRow = z.object({
   duplicates: z.int(),
   dead_lettered: z.int(),
   rejected: z.int(),
+  erased: z.int(),
   raw_rows: z.int(),
   pending_rows: z.int(),
 });
@@ -20,7 +21,7 @@ export function askStored(projectId: number, fromMs: number, toMs: number): Post
     sql: `
       with entries as (
         select minute, sum(logged) as logged, sum(landed) as landed, sum(duplicates) as duplicates,
-          sum(dead_lettered) as dead_lettered, sum(rejected) as rejected
+          sum(dead_lettered) as dead_lettered, sum(rejected) as rejected, sum(erased) as erased
         from ledger
         where project_id = $1 and minute >= to_timestamp($2 / 1000.0) and minute < to_timestamp($3 / 1000.0)
         group by minute
@@ -35,7 +36,7 @@ export function askStored(projectId: number, fromMs: number, toMs: number): Post
       select minute,
         coalesce(logged, 0)::bigint as logged, coalesce(landed, 0)::bigint as landed,
         coalesce(duplicates, 0)::bigint as duplicates, coalesce(dead_lettered, 0)::bigint as dead_lettered,
-        coalesce(rejected, 0)::bigint as rejected,
+        coalesce(rejected, 0)::bigint as rejected, coalesce(erased, 0)::bigint as erased,
         coalesce(stored.rows, 0)::bigint as raw_rows, coalesce(stored.pending, 0)::bigint as pending_rows
       from entries full join stored using (minute)
       order by minute`,
@@ -44,9 +45,15 @@ export function askStored(projectId: number, fromMs: number, toMs: number): Post
   };
 }
 
-const landedRow = z.object({ minute: z.date(), landed: z.int() });
+/** While something is taken out of ClickHouse, rows that Postgres has no more may be there still. */
+const BEING_ERASED = `(exists (select from erasures where project_id = $1 and state = 'raw')
+  or exists (select from expiries where project_id = $1 and state = 'running'))`;
 
-/** What the ledger says has landed, by minute of receipt: read again after the rollups. */
+const landedRow = z.object({ minute: z.date(), landed: z.int(), at_most: z.int() });
+
+/**
+ * What the ledger says has landed, by minute of receipt: read again after the rollups. \`at_most\`: with what is being erased.
+ */
 export function askLanded(
   projectId: number,
   fromMs: number,
@@ -55,7 +62,9 @@ export function askLanded(
   return {
     name: 'audit-landed',
     sql: `
-      select minute, sum(landed)::bigint as landed from ledger
+      select minute, sum(landed)::bigint as landed,
+        sum(landed + case when ${BEING_ERASED} then erased else 0 end)::bigint as at_most
+      from ledger
       where project_id = $1 and minute >= to_timestamp($2 / 1000.0) and minute < to_timestamp($3 / 1000.0)
       group by minute`,
     params: [projectId, fromMs, toMs],
@@ -63,7 +72,7 @@ export function askLanded(
   };
 }
 
-const projectRow = z.object({ landed: z.int(), pending: z.int() });
+const projectRow = z.object({ landed: z.int(), at_most: z.int(), pending: z.int() });
 
 /** All that has ever landed of a project, and how much of it is not rolled up yet, as one snapshot. */
 export function askProjectLanded(projectId: number): PostgresQuestion<z.infer<typeof projectRow>> {
@@ -72,6 +81,8 @@ export function askProjectLanded(projectId: number): PostgresQuestion<z.infer<ty
     sql: `
       select
         (select coalesce(sum(landed), 0)::bigint from ledger where project_id = $1) as landed,
+        (select coalesce(sum(landed + case when ${BEING_ERASED} then erased else 0 end), 0)::bigint
+         from ledger where project_id = $1) as at_most,
         (select coalesce(sum((project_rows ->> $2)::bigint), 0)::bigint from batches where state = 'pending') as pending`,
     params: [projectId, String(projectId)],
     row: projectRow,

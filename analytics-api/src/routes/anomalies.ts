@@ -21,7 +21,7 @@ import { readAnomalyCursor, selectionOf, writeAnomalyCursor } from '../anomalies
 import { simulate } from '../anomalies/simulate.js';
 import { encodeAnomalies, tailAnomalies } from '../anomalies/tail-anomalies.js';
 import { notedBy } from '../access/noted-by.js';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { checkDepth } from '../ask/check-depth.js';
 import { sendStream, streamSignal } from '../live/send-stream.js';
 import {
@@ -179,8 +179,7 @@ export function registerAnomalies(app: ApiScope, context: ApiContext): void {
         response: { 200: simulationSchema, ...faults },
       },
     },
-    async (request, reply) =>
-      simulate(request.body, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+    async (request, reply) => simulate(request.body, askerOf(request, reply), context),
   );
 
   app.post(

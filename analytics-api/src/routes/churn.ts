@@ -13,7 +13,7 @@ import {
 } from '@sluice/contracts';
 import { z } from 'zod';
 import { notedBy } from '../access/noted-by.js';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { findChurnRun } from '../ask/find-churn-run.js';
 import { listScores } from '../churn/list-scores.js';
 import { modelAnswerOf } from '../churn/run-answer.js';
@@ -64,8 +64,7 @@ export function registerChurn(app: ApiScope, context: ApiContext): void {
         response: { 200: churnPageSchema, ...faults },
       },
     },
-    async (request, reply) =>
-      listScores(request.query, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+    async (request, reply) => listScores(request.query, askerOf(request, reply), context),
   );
 
   app.get(

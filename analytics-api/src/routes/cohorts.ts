@@ -10,7 +10,7 @@ import {
 } from '@sluice/contracts';
 import { z } from 'zod';
 import { notedBy } from '../access/noted-by.js';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { checkDepth } from '../ask/check-depth.js';
 import { countCohort, inFilter } from '../cohorts/cohort-size.js';
 import {
@@ -57,7 +57,7 @@ export function registerCohorts(app: ApiScope, context: ApiContext): void {
       const { name } = request.params;
       const { rows } = await runPostgres(askCohortSummaries(request.owner.project.projectId, name));
       if (rows[0] === undefined) throw missing(name);
-      const options = { owner: request.owner, signal: disconnectSignal(reply) };
+      const options = askerOf(request, reply);
       return { ...cohortOf(rows[0]), ...(await countCohort(name, options, context)) };
     },
   );
@@ -82,7 +82,7 @@ export function registerCohorts(app: ApiScope, context: ApiContext): void {
       const { projectId } = request.owner.project;
       const definition = definitionOf(request.body);
       const draft = { name, definition };
-      const options = { owner: request.owner, signal: disconnectSignal(reply), draft };
+      const options = { ...askerOf(request, reply), draft };
       // Asked before it is saved: what cannot be asked is not saved.
       const size = await countCohort(name, options, context).catch((error: unknown) => {
         throw inFilter(error);

@@ -8,11 +8,9 @@ import {
   SluiceError,
 } from '@sluice/contracts';
 import { isReadableProperty } from '@sluice/warehouse';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { lookUp } from '../ask/look-up.js';
-import type { RequestOptions } from '../ask/run-request.js';
 import type { QueryScope } from '../ask/query-scope.js';
 import { propertyOf, typesOf } from '../discovery/property-path.js';
 import {
@@ -34,11 +32,6 @@ const faults = { '4xx': problemSchema, '5xx': problemSchema };
 const prefix = z.string().max(256).default('').describe('What it begins with, whatever the case.');
 const limit = z.coerce.number().int().min(1).max(1_000).default(100);
 const key = textParameter.max(256);
-
-const optionsOf = (request: FastifyRequest, reply: FastifyReply): RequestOptions => ({
-  owner: request.owner,
-  signal: disconnectSignal(reply),
-});
 
 /** What there is to ask about: names of events, keys of properties, values. */
 export function registerDiscovery(app: ApiScope, context: ApiContext): void {
@@ -63,7 +56,7 @@ export function registerDiscovery(app: ApiScope, context: ApiContext): void {
           }));
           return { names, complete_through: completeThrough(scope) };
         },
-        optionsOf(request, reply),
+        askerOf(request, reply),
         context,
       ),
   );
@@ -100,7 +93,7 @@ export function registerDiscovery(app: ApiScope, context: ApiContext): void {
           });
           return { properties, ...(await sample(scope, options)) };
         },
-        optionsOf(request, reply),
+        askerOf(request, reply),
         context,
       );
     },
@@ -141,7 +134,7 @@ export function registerDiscovery(app: ApiScope, context: ApiContext): void {
           const values = await scope.ask(askValues(scope.statement().statement, options));
           return { values, ...(await sample(scope, options)) };
         },
-        optionsOf(request, reply),
+        askerOf(request, reply),
         context,
       );
     },

@@ -1,6 +1,6 @@
 import { integritySchema, problemSchema, rangeShape } from '@sluice/contracts';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { checkIntegrity } from '../integrity/check-integrity.js';
 
 /** `GET /v1/integrity`: do the answers agree with each other, with what is stored and with the ledger? */
@@ -15,7 +15,6 @@ export function registerIntegrity(app: ApiScope, context: ApiContext): void {
         response: { 200: integritySchema, '4xx': problemSchema, '5xx': problemSchema },
       },
     },
-    async (request, reply) =>
-      checkIntegrity(request.query, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+    async (request, reply) => checkIntegrity(request.query, askerOf(request, reply), context),
   );
 }

@@ -7,7 +7,7 @@ import {
   type PeopleQuery,
 } from '@sluice/contracts';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { answerPeople } from '../ask/answer-query.js';
 import { checkDepth } from '../ask/check-depth.js';
 
@@ -34,12 +34,7 @@ export function registerPeople(app: ApiScope, context: ApiContext): void {
       // The kind of the question says which schema holds, so that a fault is named in terms of that kind.
       validatorCompiler: () => (body: unknown) => readPeopleQuery(body),
     },
-    async (request, reply) =>
-      answerPeople(
-        request.body as PeopleQuery,
-        { owner: request.owner, signal: disconnectSignal(reply) },
-        context,
-      ),
+    async (request, reply) => answerPeople(request.body as PeopleQuery, askerOf(request, reply), context),
   );
 }
 

@@ -1,6 +1,6 @@
 import { problemSchema, queryAnswerSchema, querySchema, SluiceError } from '@sluice/contracts';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { answerQuery } from '../ask/answer-query.js';
 import { checkDepth } from '../ask/check-depth.js';
 
@@ -17,8 +17,7 @@ export function registerQuery(app: ApiScope, context: ApiContext): void {
         response: { 200: queryAnswerSchema, '4xx': problemSchema, '5xx': problemSchema },
       },
     },
-    async (request, reply) =>
-      answerQuery(request.body, { owner: request.owner, signal: disconnectSignal(reply) }, context),
+    async (request, reply) => answerQuery(request.body, askerOf(request, reply), context),
   );
 
   app.delete(

@@ -9,7 +9,7 @@ import {
 } from '@sluice/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { disconnectSignal, type ApiContext, type ApiScope } from '../api-context.js';
+import { askerOf, type ApiContext, type ApiScope } from '../api-context.js';
 import { answerQuery } from '../ask/answer-query.js';
 import { readDataView } from '../ask/run-request.js';
 import { sendStream, streamSignal } from '../live/send-stream.js';
@@ -55,7 +55,7 @@ export function registerSavedAnswers(app: ApiScope, context: ApiContext): void {
         },
       },
       async (request, reply) => {
-        const options = { owner: request.owner, signal: disconnectSignal(reply) };
+        const options = askerOf(request, reply);
         const { query, version } = await savedQuestion(request, context);
         // Read before the answer: should more arrive in between, the tag is too old, and the next request answers anew.
         const view = await readDataView(query, options, options.signal, context);

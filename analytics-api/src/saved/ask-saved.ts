@@ -132,6 +132,7 @@ function createContext(options: AskSavedOptions): ApiContext {
     database: (generation) => clickhouse.database(generation),
     log,
     logger,
+    telemetry: undefined,
     config,
     stopping,
     now,

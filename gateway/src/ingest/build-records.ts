@@ -19,6 +19,8 @@ export interface Origin {
   impliedType: MessageType | undefined;
   ip: string | undefined;
   userAgent: string | undefined;
+  /** Of the request's span, or of the client's, when the trace is recorded. */
+  traceparent: string | undefined;
 }
 
 /**
@@ -62,7 +64,12 @@ function acceptedRecords(
   const generatedIds = generateIds(submission, first.indexes, origin.receivedAtMs, (index) => index);
   if (generatedIds !== undefined) meta.generatedIds = generatedIds;
   return [
-    { partition: first.partition, key: first.key, headers: encodeRecordMeta(meta), value: submission.bytes },
+    {
+      partition: first.partition,
+      key: first.key,
+      headers: encodeRecordMeta(meta, origin.traceparent),
+      value: submission.bytes,
+    },
   ];
 }
 
@@ -148,7 +155,7 @@ function sliceRecord(submission: Submission, group: Group, origin: Origin): NewR
   return {
     partition: group.partition,
     key: group.key,
-    headers: encodeRecordMeta(meta),
+    headers: encodeRecordMeta(meta, origin.traceparent),
     value: Buffer.concat(parts),
   };
 }
@@ -177,15 +184,18 @@ function rejectedRecord(
   return {
     partition: partitionOf(key, partitionCount),
     key,
-    headers: encodeRecordMeta({
-      ...metaOf(origin),
-      kind: 'rejected',
-      code: fault.code,
-      message: fault.message,
-      ...(fault.field === undefined ? {} : { field: fault.field }),
-      ...(messageId === null ? {} : { messageId }),
-      index,
-    }),
+    headers: encodeRecordMeta(
+      {
+        ...metaOf(origin),
+        kind: 'rejected',
+        code: fault.code,
+        message: fault.message,
+        ...(fault.field === undefined ? {} : { field: fault.field }),
+        ...(messageId === null ? {} : { messageId }),
+        index,
+      },
+      origin.traceparent,
+    ),
     value: sliceOf(submission.bytes, submission.range(index)),
   };
 }

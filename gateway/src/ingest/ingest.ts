@@ -1,7 +1,7 @@
 import { createBodyScanner } from '@sluice/body-scan';
 import { SluiceError, type IngestAnswer, type MessageType, type Rejection } from '@sluice/contracts';
 import type { NewRecord } from '@sluice/event-log';
-import type { KeyStore } from '@sluice/service-kit';
+import type { KeyStore, Tracer } from '@sluice/service-kit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isIP } from 'node:net';
 import { authenticate } from '../auth/authenticate.js';
@@ -14,6 +14,7 @@ import type { GatewayTelemetry } from '../telemetry.js';
 import { buildRecords } from './build-records.js';
 import { ALL_ACCEPTED, areAllAcceptable, judge, type Verdict, type Verdicts } from './judge.js';
 import { parsedSubmission, scannedSubmission, type Submission } from './submission.js';
+import { traceRequest, type RequestTrace } from './trace-request.js';
 
 export interface IngestOptions {
   keys: KeyStore;
@@ -21,6 +22,8 @@ export interface IngestOptions {
   rateLimits: RateLimits;
   telemetry: GatewayTelemetry;
   partitionCount: number;
+  /** Makes a span of each request that is traced. */
+  tracer: Tracer | undefined;
 }
 
 /** What an address takes. */
@@ -32,8 +35,15 @@ const MAX_USER_AGENT_LENGTH = 1_024;
 /** Notes on messages that leave the plan, in one answer at most. */
 const MAX_WARNINGS = 100;
 
+interface IngestPlace {
+  shape: 'single' | 'batch';
+  type: MessageType | undefined;
+  trace: RequestTrace;
+}
+
 /** All that is left of a request once it is judged. */
 interface Prepared {
+  projectId: number;
   records: NewRecord[];
   receivedAtMs: number;
   accepted: number;
@@ -49,20 +59,43 @@ interface Prepared {
  * Nearly every body is plain: a scan of its bytes is enough to accept all of it. Only what the scan leaves open is parsed.
  */
 export function createIngest(options: IngestOptions): Ingest {
-  const { keys, delivering, rateLimits, telemetry, partitionCount } = options;
+  const { keys, delivering, rateLimits, telemetry, partitionCount, tracer } = options;
   const scanner = createBodyScanner();
 
-  return async function ingest(request, reply, { shape, type }) {
+  return async function ingest(request, reply, shape) {
+    const trace = traceRequest(tracer, request);
+    try {
+      const answer = await take(request, reply, shape, trace);
+      trace.answered();
+      return answer;
+    } catch (error) {
+      trace.refused(error);
+      throw error;
+    }
+  };
+
+  async function take(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { shape, type }: IngestShape,
+    trace: RequestTrace,
+  ): Promise<string> {
     const startedMs = performance.now();
     const received = request.body as ReceivedBody | null | undefined;
     if (received === undefined || received === null)
       throw new SluiceError('invalid_json', { message: 'The request has no body.' });
-    const prepared = await prepare(request, reply, received.bytes, shape, type);
+    const prepared = await prepare(request, reply, received.bytes, { shape, type, trace });
 
     // Nothing of the parsed body is referred to from here on. The log takes a while; what outlives that while would have
     // to be moved by the garbage collector, which costs more than all of the judging.
-    const { records, receivedAtMs, accepted, rejections, warnings, warned } = prepared;
+    const { projectId, records, receivedAtMs, accepted, rejections, warnings, warned } = prepared;
     const { durability, watermark } = await delivering.deliver(records, { receivedAtMs, messages: accepted });
+
+    trace.durable({
+      ...{ projectId, accepted, durability },
+      rejected: rejections.length,
+      bytes: received.bytes.length,
+    });
 
     // In the log they are a copy. A spooled append may have been given to the log as well, which still has to let go.
     if (durability === 'log') received.giveBack();
@@ -92,14 +125,13 @@ export function createIngest(options: IngestOptions): Ingest {
       ...(warned > 0 ? { warnings } : {}),
     };
     return JSON.stringify(answer);
-  };
+  }
 
   async function prepare(
     request: FastifyRequest,
     reply: FastifyReply,
     bytes: Buffer,
-    shape: 'single' | 'batch',
-    impliedType: MessageType | undefined,
+    { shape, type: impliedType, trace }: IngestPlace,
   ): Promise<Prepared> {
     const receivedAtMs = Date.now();
     const scanned = scanner.scan(bytes, shape, impliedType);
@@ -136,8 +168,10 @@ export function createIngest(options: IngestOptions): Ingest {
       impliedType,
       ip: isIP(request.ip) === 0 ? undefined : request.ip,
       userAgent: request.headers['user-agent']?.slice(0, MAX_USER_AGENT_LENGTH),
+      traceparent: trace.traceparent,
     };
     return {
+      projectId: origin.projectId,
       records: buildRecords(submission, verdicts, origin, partitionCount),
       receivedAtMs,
       accepted: submission.count - verdicts.rejected.length,

@@ -119,7 +119,6 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
         endpoint: 'metrics',
         wireBytes: body?.wireBytes ?? 0,
         inflatedBytes: body?.bytes.length ?? 0,
-        ackMs: 0,
       });
       return answerJson(reply, '{"success":true}');
     },
@@ -134,7 +133,7 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
     schema: { tags: ['tracking'], summary: 'The settings that SDKs ask for when they start' },
     async handler(request, reply) {
       const settings = await readSdkSettings(options.keys, request, options.publicUrl);
-      telemetry.requestAccepted({ endpoint: 'settings', wireBytes: 0, inflatedBytes: 0, ackMs: 0 });
+      telemetry.requestAccepted({ endpoint: 'settings', wireBytes: 0, inflatedBytes: 0 });
       void reply.header('cache-control', 'public, max-age=60');
       return answerJson(reply, JSON.stringify(settings));
     },
@@ -149,6 +148,7 @@ export async function registerIngestRoutes(app: FastifyInstance, options: Ingest
       config: { endpoint: shape.shape },
       schema: {
         tags: ['tracking'],
+        security: [{ write_key: [] }],
         summary: shape.shape === 'batch' ? 'Takes a batch of messages' : `Takes one ${shape.type} message`,
         body: shape.shape === 'batch' ? batchBodySchema : messageFieldsSchema,
         response: { 200: ingestAnswerSchema, '4xx': problemSchema, '5xx': problemSchema },

@@ -115,7 +115,7 @@ async function runRound(options: LandingBenchOptions & { messages: number }): Pr
   }
 }
 
-async function fillLog(
+export async function fillLog(
   log: EventLog,
   projectId: number,
   options: LandingBenchOptions & { messages: number },
@@ -190,7 +190,7 @@ function messageOf(device: string, n: number, nowMs: number): object {
   };
 }
 
-async function rolledUp(postgres: Postgres, messages: number): Promise<void> {
+export async function rolledUp(postgres: Postgres, messages: number): Promise<void> {
   for (;;) {
     const found = await postgres.pool.query<{ done: number }>(
       `select coalesce(sum(rows), 0)::int as done from batches where state = 'done'`,

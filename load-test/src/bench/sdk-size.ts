@@ -21,6 +21,8 @@ export interface SdkSizes {
   peers: Record<string, PeerSize>;
   /** Why a peer is not among them. */
   missingPeers: Record<string, string>;
+  /** Gzip bytes, at most. */
+  budgets: typeof BUDGETS;
   /** Budgets that are not kept, in words. */
   exceeded: string[];
 }
@@ -104,6 +106,7 @@ export async function measureSdkSizes(options: SdkSizeOptions = {}): Promise<Sdk
     lazy,
     peers,
     missingPeers: options.missingPeers ?? {},
+    budgets: BUDGETS,
     exceeded: [
       ...(core.initial.gzip > BUDGETS.core
         ? [`the core has ${core.initial.gzip} bytes, at most ${BUDGETS.core}`]

@@ -22,6 +22,7 @@ const PARTS = [
   'nab',
   'churn',
   'scoring',
+  'storage',
 ] as const;
 type Part = (typeof PARTS)[number];
 
@@ -36,10 +37,15 @@ const program = new Command('bench')
       '  counts      what the monitor of counts finds in simulated series, and its false alerts\n' +
       '  nab         what the detector of levels finds in the Numenta Anomaly Benchmark, by its rules\n' +
       '  churn       models of churn: on the purchases of CDNOW, and on a million simulated people\n' +
-      '  scoring     scoring a million people from the rollups: time and memory',
+      '  scoring     scoring a million people from the rollups: time and memory\n' +
+      '  storage     bytes that an event takes in the log, in Postgres, in its write-ahead log and in ClickHouse',
   )
   .addArgument(new Argument('<part>', 'what to measure').choices(PARTS))
-  .option('--events <n>', 'queries: events to ask about (default: 10 million)', positiveInteger)
+  .option(
+    '--events <n>',
+    'queries: events to ask about (default: 10 million); storage: events to land (default: 400,000)',
+    positiveInteger,
+  )
   .option(
     '--users <n>',
     'queries: people who did them (default: 500,000); churn, scoring: people simulated (default: 1 million)',
@@ -105,6 +111,14 @@ async function measure(
         onProgress: (text) => context.progress(text),
       });
       return { ok: result.runs.length === 2, result };
+    }
+    case 'storage': {
+      const { benchStorage } = await import('../bench/storage.js');
+      const result = await benchStorage({
+        messages: flags.events,
+        onProgress: (text) => context.progress(text),
+      });
+      return { ok: true, result };
     }
     case 'churn': {
       if (flags.data === undefined) throw new Error('churn needs --data, the directory of the CDNOW files.');

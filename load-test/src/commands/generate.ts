@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { createGatewayClient } from '../client/gateway-client.js';
 import { sendTraffic, type TrafficReport } from '../generate/send-traffic.js';
 import { DEFAULT_USERS, generateTraffic } from '../generate/traffic.js';
+import { serveLoadMetrics, type LoadCounts } from '../shapes/load-metrics.js';
 import {
   alignedLines,
   bytesText,
@@ -26,6 +27,7 @@ interface Flags {
   url?: string;
   key?: string;
   dataDir?: string;
+  metricsPort?: number;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -44,6 +46,11 @@ const program = new Command('generate')
   .option('--live', 'stamp every event with the moment it is sent, instead')
   .option('--seed <n>', 'make the same people and visits again (default: other ones every time)', integer)
   .option('--batch <n>', 'events of one request (default: a tenth of the rate)', positiveInteger)
+  .option(
+    '--metrics-port <port>',
+    'serve the metrics of the load to Prometheus on this port',
+    positiveInteger,
+  )
   .option('--url <url>', 'gateway (default: that of the running instance)')
   .option('--key <key>', 'write key (default: that of the running instance)')
   .option('--data-dir <dir>', 'data directory of the running instance (default: ./data)')
@@ -74,16 +81,23 @@ await runCommand<Flags>(program, async (flags, context) => {
 
   const target = await findTarget(flags, process.env, { readKey: false });
   const client = createGatewayClient({ url: target.gatewayUrl, writeKey: target.writeKey });
+  let counts: LoadCounts = { sent: 0, accepted: 0, rejected: 0, failed: 0 };
+  const metrics =
+    flags.metricsPort === undefined ? undefined : await serveLoadMetrics(flags.metricsPort, () => counts);
   try {
     const report = await sendTraffic({
       client,
+      metrics,
       messages: generateTraffic(traffic),
       events,
       eventsPerSecond: flags.rate,
       batchSize: flags.batch ?? Math.min(100, Math.max(1, Math.round(flags.rate / 10))),
       live: flags.live === true,
       signal: context.signal,
-      onProgress: (now) => context.progress(`${numberText(now.sent)} of ${numberText(events)} sent`),
+      onProgress(now) {
+        counts = now;
+        context.progress(`${numberText(now.sent)} of ${numberText(events)} sent`);
+      },
     });
     return {
       ok: report.accepted === report.sent && report.sent > 0,
@@ -91,6 +105,7 @@ await runCommand<Flags>(program, async (flags, context) => {
       text: textOf(report, seed),
     };
   } finally {
+    await metrics?.close();
     await client.close();
   }
 });

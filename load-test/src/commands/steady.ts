@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { createGatewayClient } from '../client/gateway-client.js';
+import { serveLoadMetrics, type LoadMetrics } from '../shapes/load-metrics.js';
 import { createMessageTemplates } from '../shapes/message-templates.js';
 import { createNumberedLoad } from '../shapes/numbered-load.js';
 import { ramp, spike, steady, type Schedule } from '../shapes/schedule.js';
@@ -21,6 +22,7 @@ interface Flags {
   event?: string;
   retry: boolean;
   ids?: string;
+  metricsPort?: number;
   url?: string;
   key?: string;
   dataDir?: string;
@@ -52,6 +54,11 @@ const program = new Command('steady')
   .option('--event <name>', 'make all events track events of this name (default: the visits as they are)')
   .option('--no-retry', 'count a request that fails as failed, instead of sending it again as an SDK does')
   .option('--ids <file>', 'note the messageId of every accepted message in this file')
+  .option(
+    '--metrics-port <port>',
+    'serve the metrics of the load to Prometheus on this port',
+    positiveInteger,
+  )
   .option('--url <url>', 'gateway (default: that of the running instance)')
   .option('--key <key>', 'write key (default: that of the running instance)')
   .option('--data-dir <dir>', 'data directory of the running instance (default: ./data)');
@@ -65,6 +72,7 @@ await runCommand<Flags>(program, async (flags, context) => {
     connections: flags.inFlight,
   });
   const idFile = flags.ids === undefined ? undefined : createIdFile(flags.ids);
+  let metrics: LoadMetrics | undefined;
   try {
     const load = createNumberedLoad({
       client,
@@ -78,8 +86,11 @@ await runCommand<Flags>(program, async (flags, context) => {
       signal: context.signal,
       ...(idFile === undefined ? {} : { onAccepted: (ids) => idFile.add(ids) }),
     });
+    if (flags.metricsPort !== undefined)
+      metrics = await serveLoadMetrics(flags.metricsPort, () => load.totals);
     const report = await runLoad({
       load,
+      metrics,
       schedule,
       batchSize: flags.batch,
       maxInFlight: flags.inFlight,
@@ -92,6 +103,7 @@ await runCommand<Flags>(program, async (flags, context) => {
       text: loadReportText(report),
     };
   } finally {
+    await metrics?.close();
     await idFile?.close();
     await client.close();
   }

@@ -1,6 +1,7 @@
 import { deliver } from '../client/deliver.js';
 import type { GatewayClient } from '../client/gateway-client.js';
 import { createLatencyRecorder, type LatencySummary } from '../shapes/latency.js';
+import type { LoadMetrics } from '../shapes/load-metrics.js';
 import { runOpenLoop } from '../shapes/open-loop.js';
 import { steady } from '../shapes/schedule.js';
 import type { TrafficMessage } from './message.js';
@@ -16,6 +17,7 @@ export interface SendTrafficOptions {
   live: boolean;
   signal?: AbortSignal;
   onProgress?: (report: TrafficReport) => void;
+  metrics?: Pick<LoadMetrics, 'begin' | 'answered'> | undefined;
 }
 
 export interface TrafficReport {
@@ -97,15 +99,18 @@ export async function sendTraffic(options: SendTrafficOptions): Promise<TrafficR
     options.onProgress?.(report());
   }
 
+  const schedule = steady({
+    eventsPerSecond: options.eventsPerSecond,
+    durationMs: (options.events / options.eventsPerSecond) * 1_000,
+  });
+  options.metrics?.begin(schedule);
   await runOpenLoop({
-    schedule: steady({
-      eventsPerSecond: options.eventsPerSecond,
-      durationMs: (options.events / options.eventsPerSecond) * 1_000,
-    }),
+    schedule,
     batchSize,
     maxInFlight: MAX_IN_FLIGHT,
     latency,
     serviceTime: createLatencyRecorder(),
+    onAnswered: (latencyMs) => options.metrics?.answered(latencyMs),
     ...(signal === undefined ? {} : { signal }),
     send: (_first, wanted) => sendNext(wanted),
   });

@@ -153,7 +153,7 @@ function killPid(pid: number): boolean {
 }
 
 /** The built `sluice` command, whether this code runs built or from its sources. */
-function sluicePath(): string {
+export function sluicePath(): string {
   const entry = createRequire(import.meta.url).resolve('@sluice/standalone');
   return fileURLToPath(new URL('../dist/sluice.js', pathToFileURL(entry)));
 }

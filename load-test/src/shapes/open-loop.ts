@@ -14,6 +14,8 @@ export interface OpenLoopOptions {
   latency: LatencyRecorder;
   /** From the instant a request was really sent to its answer. */
   serviceTime: LatencyRecorder;
+  /** Called with each latency as it is recorded, milliseconds. */
+  onAnswered?: ((latencyMs: number) => void) | undefined;
   signal?: AbortSignal;
   /** Milliseconds from any fixed point. Default performance.now. */
   now?: () => number;
@@ -67,6 +69,7 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRes
     const request = options.send(first, count).then(() => {
       const answeredAt = now();
       latency.record(answeredAt - dueAt);
+      options.onAnswered?.(answeredAt - dueAt);
       serviceTime.record(answeredAt - sentAt);
       inFlight.delete(request);
       onAnswer?.();

@@ -1,4 +1,5 @@
 import { createLatencyRecorder, type LatencySummary } from './latency.js';
+import type { LoadMetrics } from './load-metrics.js';
 import type { LoadTotals, NumberedLoad } from './numbered-load.js';
 import { runOpenLoop } from './open-loop.js';
 import type { Schedule } from './schedule.js';
@@ -32,13 +33,14 @@ export interface RunLoadOptions {
   maxInFlight: number;
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
+  metrics?: Pick<LoadMetrics, 'begin' | 'answered'> | undefined;
 }
 
 const PROGRESS_EVERY_MS = 500;
 
 /** Puts a schedule of numbered messages on the gateway and reports. */
 export async function runLoad(options: RunLoadOptions): Promise<LoadReport> {
-  const { load, schedule, batchSize, maxInFlight, signal } = options;
+  const { load, schedule, batchSize, maxInFlight, signal, metrics } = options;
   const latency = createLatencyRecorder();
   const serviceTime = createLatencyRecorder();
   const startedAt = performance.now();
@@ -52,12 +54,14 @@ export async function runLoad(options: RunLoadOptions): Promise<LoadReport> {
     });
   }, PROGRESS_EVERY_MS);
   try {
+    metrics?.begin(schedule);
     const run = await runOpenLoop({
       schedule,
       batchSize,
       maxInFlight,
       latency,
       serviceTime,
+      onAnswered: (latencyMs) => metrics?.answered(latencyMs),
       send: (first, count) => load.send(first, count),
       ...(signal === undefined ? {} : { signal }),
     });

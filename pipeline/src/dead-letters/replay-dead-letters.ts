@@ -2,6 +2,7 @@ import type { Fault } from '@sluice/contracts';
 import type { EventLog } from '@sluice/event-log';
 import { createProjectStore } from '@sluice/service-kit';
 import type pg from 'pg';
+import { eventOf } from './letter-event.js';
 import { replayRecord, type StoredLetter } from './replay-record.js';
 
 export interface ReplayOptions {
@@ -13,7 +14,14 @@ export interface ReplayOptions {
     code?: string;
     /** A project's name. */
     project?: string;
+    /** Name of a track event, as the letter's own text says. */
+    event?: string;
+    /** When they became letters, ISO 8601: from this instant, and before that one. */
+    from?: string;
+    to?: string;
   };
+  /** Called after every step. */
+  onProgress?: (report: Pick<ReplayReport, 'matched' | 'replayed' | 'refused'>) => void;
   /** Only says what would become of them. Default false. */
   dryRun?: boolean;
 }
@@ -28,10 +36,22 @@ export interface ReplayReport {
   refused: number;
   /** The first of these. */
   refusals: { id: number; code: string; field: string | null; message: string }[];
+  /** What became of each, or would: the first of all. */
+  letters: LetterOutcome[];
+}
+
+export interface LetterOutcome {
+  id: number;
+  outcome: 'accepted' | 'rejected';
+  event: string | null;
+  /** Why it is still rejected. */
+  code: string | null;
+  field: string | null;
 }
 
 const LETTERS_PER_STEP = 200;
 const REFUSALS_SHOWN = 50;
+const LETTERS_SHOWN = 1_000;
 
 /**
  * Puts dead letters back into the event log, after what was wrong with them has been put right. Each is checked first as
@@ -40,25 +60,27 @@ const REFUSALS_SHOWN = 50;
  */
 export async function replayDeadLetters(options: ReplayOptions): Promise<ReplayReport> {
   const { pool, dryRun = false } = options;
-  const report: ReplayReport = { dryRun, matched: 0, replayed: 0, refused: 0, refusals: [] };
+  const report: ReplayReport = { dryRun, matched: 0, replayed: 0, refused: 0, refusals: [], letters: [] };
   const projects = createProjectStore({ pool });
   let after = 0;
   for (;;) {
     const client = await pool.connect();
     try {
       await client.query('begin');
-      const letters = await readLetters(client, options, after);
-      const last = letters.at(-1);
+      const found = await readLetters(client, options, after);
+      const last = found.at(-1);
       if (last === undefined) {
         await client.query('rollback');
         client.release();
         return report;
       }
       after = last.deadLetterId;
+      const letters = found.filter((letter) => isOfEvent(letter, options.filter?.event));
       report.matched += letters.length;
       await replayStep(client, options, letters, report, (id) => projects.get(id));
       await client.query('commit');
       client.release();
+      options.onProgress?.(report);
     } catch (error) {
       client.release(true);
       throw error;
@@ -81,7 +103,9 @@ async function replayStep(
     if (replay.ok) {
       records.push(replay.record);
       ids.push(letter.deadLetterId);
+      noteLetter(report, letter, undefined);
     } else {
+      noteLetter(report, letter, replay.fault);
       noteRefusal(report, letter.deadLetterId, replay.fault);
     }
   }
@@ -89,6 +113,21 @@ async function replayStep(
   if (dryRun || ids.length === 0) return;
   await log.append(records);
   await client.query('update dead_letters set replayed_at = now() where dead_letter_id = any ($1)', [ids]);
+}
+
+function noteLetter(report: ReplayReport, letter: StoredLetter, still: Fault | undefined): void {
+  if (report.letters.length >= LETTERS_SHOWN) return;
+  report.letters.push({
+    id: letter.deadLetterId,
+    outcome: still === undefined ? 'accepted' : 'rejected',
+    event: eventOf(letter.bytes) ?? null,
+    code: still?.code ?? null,
+    field: still?.field ?? null,
+  });
+}
+
+function isOfEvent({ bytes }: StoredLetter, event: string | undefined): boolean {
+  return event === undefined || eventOf(bytes) === event;
 }
 
 function noteRefusal(report: ReplayReport, id: number, { code, message, field }: Fault): void {
@@ -117,8 +156,16 @@ async function readLetters(
        and ($2::bigint[] is null or d.dead_letter_id = any ($2))
        and ($3::text is null or d.code = $3)
        and ($4::text is null or d.project_id = (select p.project_id from projects p where p.name = $4))
+       and ($5::timestamptz is null or d.created_at >= $5) and ($6::timestamptz is null or d.created_at < $6)
      order by d.dead_letter_id limit ${LETTERS_PER_STEP} ${dryRun ? '' : 'for update skip locked'}`,
-    [after, filter.ids ?? null, filter.code ?? null, filter.project ?? null],
+    [
+      after,
+      filter.ids ?? null,
+      filter.code ?? null,
+      filter.project ?? null,
+      filter.from ?? null,
+      filter.to ?? null,
+    ],
   );
   return found.rows.map((row) => ({
     deadLetterId: Number(row.dead_letter_id),

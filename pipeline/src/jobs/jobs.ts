@@ -10,8 +10,11 @@ export interface Job {
   error: string | null;
 }
 
-/** `rebuild`: of the rollups. `churn`: scores people now; with `project_id`, of that project alone. */
-export type JobKind = 'rebuild' | 'churn';
+/**
+ * `rebuild`: of the rollups. `churn`: scores people now; with `project_id`, of that project alone. `erase`: carries out the
+ * erasure `erasure_id`; its result is the receipt.
+ */
+export type JobKind = 'rebuild' | 'churn' | 'erase';
 
 /** Asks for a job; resolves with its id. */
 export async function requestJob(

@@ -6,6 +6,7 @@ import { assignSessions, readDevices, writeDevices, type DayOfProject, type NewR
 import { isUniqueViolation, StaleOwnerError } from './failures.js';
 import { findExisting } from './find-existing.js';
 import type { IdentityChange } from './identities.js';
+import { leaveOutErased } from './leave-out-erased.js';
 import { writeDuplicates, writeLedger } from './ledger.js';
 import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
 import { writeProfiles } from './profiles.js';
@@ -41,6 +42,8 @@ export interface Landing {
   batch: LandedBatch | undefined;
   landed: number;
   duplicates: number;
+  /** Messages of people who were erased, or older than what their project keeps. */
+  erased: number;
   deadLetters: readonly { code: string }[];
 }
 
@@ -53,7 +56,7 @@ export interface LandingRules {
  * Lands a range of the log in one transaction: all of it, or nothing.
  *
  * The order is the guarantee. The fence comes first: its row lock makes two owners of a partition follow each other, and
- * the second finds the offset moved and gives up. Then the ids that have landed before are looked up, so that sessions,
+ * the second finds the offset moved and gives up. What must not come back of people who were erased is left out. Then the ids that have landed before are looked up, so that sessions,
  * profiles and counts are made from new rows only. The rows are written with plain COPY: the primary key is still what
  * decides, and when a row turns out to have landed in between (through another partition), the step is taken back and
  * repeated with that row known. Profiles come late, because their locks are shared with other partitions.
@@ -110,13 +113,14 @@ async function rollBack(client: pg.ClientBase): Promise<void> {
 async function landWithin(
   client: pg.ClientBase,
   range: OffsetRange,
-  prepared: PreparedBatch,
+  whole: PreparedBatch,
   rules: LandingRules,
   onStep: OnStep,
 ): Promise<Landing> {
   await advance(client, range);
   await onStep('fenced');
 
+  const { prepared, erased, arrived } = await leaveOutErased(client, whole);
   const written = await writeNewRows(client, prepared, rules);
   await onStep('rows-copied');
 
@@ -129,11 +133,12 @@ async function landWithin(
     landed,
     duplicates,
     deadLetters: prepared.deadLetters,
+    erased,
   });
   await onStep('account-written');
 
   await writeDevices(client, written.devices);
-  await writeStreams(client, range, landed, prepared.deadLetters);
+  await writeStreams(client, range, { landed, arrived, letters: prepared.deadLetters });
   const identities = await writeProfiles(client, landed);
   await onStep('profiles-written');
 
@@ -146,6 +151,7 @@ async function landWithin(
     batch,
     landed: landed.length,
     duplicates: duplicates.length,
+    erased: erased.length,
     deadLetters: prepared.deadLetters,
   };
 }

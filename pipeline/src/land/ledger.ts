@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { LogPartition } from './land-batch.js';
+import type { LeftOut } from './leave-out-erased.js';
 import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
 import type { DeadLetter } from '../decode/decode-record.js';
 
@@ -11,9 +12,10 @@ interface LedgerEntry {
   duplicates: number;
   dead_lettered: number;
   rejected: number;
+  erased: number;
 }
 
-type Count = 'logged' | 'landed' | 'duplicates' | 'dead_lettered' | 'rejected';
+type Count = 'logged' | 'landed' | 'duplicates' | 'dead_lettered' | 'rejected' | 'erased';
 
 const MINUTE_MS = 60_000;
 
@@ -22,6 +24,7 @@ export interface Outcome {
   landed: readonly PreparedMessage[];
   duplicates: readonly Duplicate[];
   deadLetters: readonly DeadLetter[];
+  erased: readonly LeftOut[];
 }
 
 /** What became of every message of a range, by project and minute of receipt. */
@@ -46,6 +49,7 @@ export function balance(outcome: Outcome): LedgerEntry[] {
         duplicates: 0,
         dead_lettered: 0,
         rejected: 0,
+        erased: 0,
       };
       entries.set(key, entry);
     }
@@ -58,6 +62,7 @@ export function balance(outcome: Outcome): LedgerEntry[] {
   }
   for (const message of outcome.landed) count(message.projectId, message.receivedAtMs, 'landed', 1);
   for (const again of outcome.duplicates) count(again.projectId, again.receivedAtMs, 'duplicates', 1);
+  for (const gone of outcome.erased) count(gone.projectId, gone.receivedAtMs, 'erased', 1);
   for (const letter of outcome.deadLetters) {
     if (letter.projectId !== null && letter.receivedAtMs !== null) {
       count(letter.projectId, letter.receivedAtMs, 'dead_lettered', letter.accepted);
@@ -71,16 +76,17 @@ export async function writeLedger(client: pg.ClientBase, of: LogPartition, outco
   if (entries.length === 0) return;
   await client.query({
     name: 'write-ledger',
-    text: `insert into ledger as l (project_id, minute, log_id, "partition", logged, landed, duplicates, dead_lettered, rejected)
-           select project_id, to_timestamp(minute / 1000.0), $1, $2, logged, landed, duplicates, dead_lettered, rejected
+    text: `insert into ledger as l (project_id, minute, log_id, "partition", logged, landed, duplicates, dead_lettered, rejected, erased)
+           select project_id, to_timestamp(minute / 1000.0), $1, $2, logged, landed, duplicates, dead_lettered, rejected, erased
            from json_to_recordset($3) as x (project_id int, minute bigint, logged bigint, landed bigint,
-             duplicates bigint, dead_lettered bigint, rejected bigint)
+             duplicates bigint, dead_lettered bigint, rejected bigint, erased bigint)
            on conflict (project_id, minute, log_id, "partition") do update set
              logged = l.logged + excluded.logged,
              landed = l.landed + excluded.landed,
              duplicates = l.duplicates + excluded.duplicates,
              dead_lettered = l.dead_lettered + excluded.dead_lettered,
-             rejected = l.rejected + excluded.rejected`,
+             rejected = l.rejected + excluded.rejected,
+             erased = l.erased + excluded.erased`,
     values: [of.logId, of.partition, JSON.stringify(entries)],
   });
 }

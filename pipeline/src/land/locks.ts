@@ -13,7 +13,10 @@ import { ROLLUPS_LOCK } from '@sluice/warehouse';
  * - WATCH, by project: one watcher judges its series.
  * - ANOMALY_CHANGES, by project: held to the end of a transaction that numbers changes of anomalies, so that a change with a
  *   smaller number is never seen after one with a larger.
- * - CHURN, by project: one scoring at a time.
+ * - CHURN, by project: one scoring at a time; an erasure holds it, too.
+ * - PEOPLE, by project: shared by every landing, exclusive while a person's rows are taken out of Postgres, so that none
+ *   lands that was looked for before the person was marked as erased.
+ * - ERASURE, by project: one erasure or expiry at a time.
  */
 export const LOCKS = {
   PROFILES: 0x51_c0_01,
@@ -24,4 +27,6 @@ export const LOCKS = {
   WATCH: 0x51_c0_06,
   ANOMALY_CHANGES: 0x51_c0_07,
   CHURN: 0x51_c0_08,
+  PEOPLE: 0x51_c0_09,
+  ERASURE: 0x51_c0_0b,
 } as const;

@@ -16,14 +16,21 @@ interface StreamCount {
   last_received_at: number;
 }
 
-/** Counts what came of each stream: from new rows only, so that repeated sends fill no gap. */
+/** What came of the streams of a range. */
+export interface Arrivals {
+  landed: readonly PreparedMessage[];
+  /** Messages of people who were erased: they were not lost, and nothing else is kept of them. */
+  arrived: readonly PreparedMessage[];
+  letters: readonly DeadLetter[];
+}
+
+/** Counts what came of each stream: from new messages only, so that repeated sends fill no gap. */
 export async function writeStreams(
   client: pg.ClientBase,
   of: LogPartition,
-  landed: readonly PreparedMessage[],
-  letters: readonly DeadLetter[],
+  arrivals: Arrivals,
 ): Promise<void> {
-  const counts = countStreams(landed, letters);
+  const counts = countStreams(arrivals);
   if (counts.length === 0) return;
   await client.query({
     name: 'write-streams',
@@ -42,7 +49,7 @@ export async function writeStreams(
   });
 }
 
-function countStreams(landed: readonly PreparedMessage[], letters: readonly DeadLetter[]): StreamCount[] {
+function countStreams({ landed, arrived, letters }: Arrivals): StreamCount[] {
   const counts = new Map<string, StreamCount>();
   const countIn = (
     projectId: number,
@@ -74,6 +81,9 @@ function countStreams(landed: readonly PreparedMessage[], letters: readonly Dead
     const count = countIn(projectId, sequence, receivedAtMs);
     count.device_id = deviceId;
     count.landed++;
+  }
+  for (const { projectId, sequence, receivedAtMs } of arrived) {
+    if (sequence !== undefined) countIn(projectId, sequence, receivedAtMs).landed++;
   }
   for (const { projectId, bytes, receivedAtMs } of letters) {
     const sequence = projectId === null ? undefined : sequenceIn(bytes);

@@ -8,6 +8,8 @@ export type Outcome =
   /** The receiver wants nothing any more. */
   | { kind: 'gone'; error: string };
 
+export const OUTCOMES = ['delivered', 'retry', 'refused', 'gone'] as const satisfies Outcome['kind'][];
+
 /** Attempts over about a day. */
 export const MAX_ATTEMPTS = 12;
 const FIRST_PAUSE_MS = 5_000;

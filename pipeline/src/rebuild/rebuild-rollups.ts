@@ -37,7 +37,7 @@ export interface RebuildResult {
   rows: number;
 }
 
-/** A second rebuild is refused while one runs. */
+/** A rebuild is refused while another one runs, or an erasure. */
 export class RebuildRunningError extends Error {
   override name = 'RebuildRunningError';
 }
@@ -66,7 +66,7 @@ const FEW_BATCHES = 20;
  * Every batch is so in each generation exactly once. A rebuild that ends early leaves a database that nothing reads; the
  * next one drops it. Raw rows that have expired are not in the new generation.
  *
- * @throws RebuildRunningError while another rebuild runs.
+ * @throws RebuildRunningError while another rebuild runs, or an erasure.
  */
 export async function rebuildRollups(options: RebuildOptions): Promise<RebuildResult> {
   const { postgres, clickhouse, logger } = options;
@@ -75,7 +75,8 @@ export async function rebuildRollups(options: RebuildOptions): Promise<RebuildRe
     const locked = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, 0) as locked', [
       LOCKS.REBUILD,
     ]);
-    if (locked.rows[0]?.locked !== true) throw new RebuildRunningError('A rebuild is running already.');
+    if (locked.rows[0]?.locked !== true)
+      throw new RebuildRunningError('A rebuild is running already, or somebody is being erased.');
     const before = await liveGeneration(client);
     if (before === undefined) throw new Error('No generation of the rollups is live: run the migrations.');
     const generation = await startGeneration(client, clickhouse);
@@ -181,6 +182,8 @@ function createFill(
   let inserts = 0;
 
   async function insert(part: readonly { batchId: number; row: RawRow }[]): Promise<void> {
+    // Everybody in a batch may have been erased.
+    if (part.length === 0) return;
     inserts += 1;
     await insertEvents(clickhouse, generation, `rebuild/${generation}/${inserts}`, [encodeEvents(part)]);
     rows += part.length;

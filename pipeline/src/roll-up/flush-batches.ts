@@ -65,7 +65,7 @@ async function flushGroup(
   rollupId: number,
   blocksInMemory: ReadonlyMap<number, Buffer | undefined>,
 ): Promise<number> {
-  const { pool, clickhouse, onStep } = tools;
+  const { pool, onStep } = tools;
   const client = await pool.connect();
   let failure: Error | undefined;
   try {
@@ -75,60 +75,80 @@ async function flushGroup(
       text: 'select pg_advisory_xact_lock_shared($1, 0)',
       values: [LOCKS.ROLLUPS],
     });
-    const group = await lockGroup(client, rollupId);
-    if (group.length === 0) {
+    const rows = await flushLocked(tools, client, rollupId, blocksInMemory);
+    if (rows === undefined) {
       await client.query('rollback');
       return 0;
     }
-    const generation = await liveGeneration(client);
-    if (generation === undefined)
-      throw new Error('No generation of the rollups is live: run the migrations.');
-    const token = tokenOf(group, generation);
-    const blocks: Buffer[] = [];
-    for (const manifest of group) {
-      blocks.push(blocksInMemory.get(manifest.batchId) ?? (await readBlock(client, manifest)));
-    }
-    await onStep('rollup-started');
-    await insertIdentities(
-      clickhouse,
-      generation,
-      group.flatMap(({ identities }) => identities),
-    );
-    try {
-      await insertEvents(clickhouse, generation, token, blocks);
-    } catch (error) {
-      if (!isRefusedByClickHouse(error)) throw error;
-      const rows: RawRow[] = [];
-      for (const manifest of group) rows.push(...(await readWhole(client, manifest)));
-      await markRefused(tools, rows, error);
-      const marked: Buffer[] = [];
-      for (const manifest of group) marked.push(await readBlock(client, manifest));
-      await insertEvents(clickhouse, generation, token, marked);
-    }
-    await onStep('rollup-inserted');
-    await client.query({
-      name: 'finish-group',
-      text: `
-        with done as (
-          update batches set state = 'done', done_at = now()
-          where rollup_id = $1 and state = 'pending'
-          returning project_rows
-        )
-        insert into rolled_up (project_id, events)
-        select key::integer, sum(value::bigint) from done, jsonb_each_text(project_rows)
-        group by 1 order by 1
-        on conflict (project_id) do update set events = rolled_up.events + excluded.events`,
-      values: [rollupId],
-    });
     await client.query('commit');
     await onStep('rollup-done');
-    return group.reduce((sum, manifest) => sum + manifest.rows, 0);
+    return rows;
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
     throw failure;
   } finally {
     await release(client, failure);
   }
+}
+
+/**
+ * The same within a transaction that holds the lock on the rollups, shared or alone: `done` holds once it is committed.
+ * Resolves with the rows that went in; undefined where somebody else was faster.
+ */
+export async function flushLocked(
+  tools: FlushTools,
+  client: pg.PoolClient,
+  rollupId: number,
+  blocksInMemory: ReadonlyMap<number, Buffer | undefined> = new Map(),
+): Promise<number | undefined> {
+  const { clickhouse, onStep } = tools;
+  const group = await lockGroup(client, rollupId);
+  if (group.length === 0) return undefined;
+  const rows = group.reduce((sum, manifest) => sum + manifest.rows, 0);
+  const generation = await liveGeneration(client);
+  if (generation === undefined) throw new Error('No generation of the rollups is live: run the migrations.');
+  const token = tokenOf(group, generation);
+  const blocks: Buffer[] = [];
+  for (const manifest of group) {
+    blocks.push(
+      (manifest.revision === 0 ? blocksInMemory.get(manifest.batchId) : undefined) ??
+        (await readBlock(client, manifest)),
+    );
+  }
+  await onStep('rollup-started');
+  await insertIdentities(
+    clickhouse,
+    generation,
+    group.flatMap(({ identities }) => identities),
+  );
+  try {
+    // Everybody in it may have been erased meanwhile.
+    if (rows > 0) await insertEvents(clickhouse, generation, token, blocks);
+  } catch (error) {
+    if (!isRefusedByClickHouse(error)) throw error;
+    const refused: RawRow[] = [];
+    for (const manifest of group) refused.push(...(await readWhole(client, manifest)));
+    await markRefused(tools, refused, error);
+    const marked: Buffer[] = [];
+    for (const manifest of group) marked.push(await readBlock(client, manifest));
+    await insertEvents(clickhouse, generation, token, marked);
+  }
+  await onStep('rollup-inserted');
+  await client.query({
+    name: 'finish-group',
+    text: `
+      with done as (
+        update batches set state = 'done', done_at = now()
+        where rollup_id = $1 and state = 'pending'
+        returning project_rows
+      )
+      insert into rolled_up (project_id, events)
+      select key::integer, sum(value::bigint) from done, jsonb_each_text(project_rows)
+      group by 1 order by 1
+      on conflict (project_id) do update set events = rolled_up.events + excluded.events`,
+    values: [rollupId],
+  });
+  return rows;
 }
 
 async function readBlock(client: pg.ClientBase, manifest: Manifest): Promise<Buffer> {

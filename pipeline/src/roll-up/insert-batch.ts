@@ -64,16 +64,57 @@ export async function insertRows(
   body: string | readonly Buffer[],
   settings: ClickHouse['insertSettings'],
 ): Promise<void> {
-  const list = Object.entries(settings)
-    .map(([name, value]) => `${name} = ${literal(value)}`)
-    .join(', ');
   const result = await clickhouse.client.exec({
-    query: `insert into ${target} settings ${list} format ${format}`,
+    query: `insert into ${target} settings ${listOf(settings)} format ${format}`,
     values: Readable.from(typeof body === 'string' ? [Buffer.from(body)] : body),
   });
   // An answer that is not read keeps its connection.
   result.stream.resume();
   await finished(result.stream);
+}
+
+/**
+ * Fills a rollup from some of the events once more, by the statement of its own view. Nothing is deduplicated: what was there
+ * has to be deleted first, while nothing else is rolled up.
+ *
+ * @param events Which events: a condition in SQL, of names of columns, numbers and ids alone.
+ */
+export async function insertSelected(
+  clickhouse: ClickHouse,
+  generation: number,
+  { view, table, events }: { view: string; table: string; events: string },
+): Promise<void> {
+  const database = clickhouse.database(generation);
+  const found = await clickhouse.client.query({
+    query: `select
+        (select as_select from system.tables where database = {db: String} and name = {view: String}) as statement,
+        (select groupArray(name) from (
+          select name from system.columns where database = {db: String} and table = {table: String} order by position)) as columns`,
+    query_params: { db: database, view, table },
+    format: 'JSONEachRow',
+  });
+  const [row] = await found.json<{ statement: string; columns: string[] }>();
+  if (row === undefined || row.statement === '')
+    throw new Error(`ClickHouse has no view ${database}.${view}.`);
+  const columns = row.columns.join(', ');
+  const settings = {
+    ...clickhouse.insertSettings,
+    insert_deduplicate: 0,
+    ...('deduplicate_insert' in clickhouse.insertSettings ? { deduplicate_insert: 'disable' } : {}),
+    max_execution_time: 0,
+  };
+  const filters = `{'${database}.events': ${literal(events)}}`;
+  await clickhouse.client.command({
+    query: `insert into ${database}.${table} (${columns})
+            select ${columns} from (${row.statement})
+            settings ${listOf(settings)}, additional_table_filters = ${filters}`,
+  });
+}
+
+function listOf(settings: Readonly<Record<string, unknown>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = ${literal(value)}`)
+    .join(', ');
 }
 
 function literal(value: unknown): string {

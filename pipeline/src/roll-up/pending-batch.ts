@@ -21,6 +21,8 @@ export interface Manifest {
   rows: number;
   identities: IdentityChange[];
   createdAtUs: string;
+  /** How often its rows were changed after they had landed: what is in memory of them is as they landed. */
+  revision: number;
 }
 
 /** Ids of a partition's batches that are not rolled up yet, oldest first. */
@@ -80,9 +82,10 @@ export async function lockGroup(client: pg.ClientBase, rollupId: number): Promis
     rows: number;
     identities: IdentityChange[];
     created_at_us: number | string;
+    revision: number;
   }>({
     name: 'lock-group',
-    text: `select batch_id, log_id, "partition", from_offset, to_offset, rows, identities,
+    text: `select batch_id, log_id, "partition", from_offset, to_offset, rows, identities, revision,
              (extract(epoch from created_at) * 1000000)::bigint as created_at_us
            from batches where rollup_id = $1 and state = 'pending' order by batch_id for update`,
     values: [rollupId],
@@ -96,7 +99,16 @@ export async function lockGroup(client: pg.ClientBase, rollupId: number): Promis
     rows: row.rows,
     identities: row.identities,
     createdAtUs: String(row.created_at_us),
+    revision: row.revision,
   }));
+}
+
+/** Groups that may have been sent, in part or whole, and are not noted as done. */
+export async function listSentGroups(client: pg.ClientBase): Promise<number[]> {
+  const found = await client.query<{ rollup_id: number | string }>(
+    `select distinct rollup_id from batches where state = 'pending' and rollup_id is not null order by rollup_id`,
+  );
+  return found.rows.map((row) => Number(row.rollup_id));
 }
 
 /** A batch's rows, in their fixed order. */

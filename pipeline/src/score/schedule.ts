@@ -1,7 +1,7 @@
 import type { Logger } from '@sluice/service-kit';
 import type pg from 'pg';
 import { JobInterruptedError } from '../jobs/job-runner.js';
-import type { PipelineMetrics } from '../metrics.js';
+import type { PipelineTelemetry } from '../telemetry.js';
 import { noteAttempt } from './runs.js';
 import { scoreProject, type ScoringOptions, type ScoringOutcome } from './score-project.js';
 
@@ -20,7 +20,7 @@ export interface ScoringSchedule {
 }
 
 export interface ScheduleOptions extends Omit<ScoringOptions, 'onProgress' | 'signal'> {
-  metrics: PipelineMetrics;
+  telemetry: PipelineTelemetry;
   /** Whether projects are scored by themselves. Default true. */
   isScheduled?: boolean;
   /** Time between two looks for projects that are due, milliseconds. Default 60,000. */
@@ -35,7 +35,7 @@ const BUSY_RETRY_MS = 500;
 
 /** Scores each project when it is due: at once when it never was, then whenever enough days have passed. */
 export function startScoringSchedule(options: ScheduleOptions): ScoringSchedule {
-  const { pool, logger, metrics, pollMs = 60_000, isScheduled = true } = options;
+  const { pool, logger, telemetry, pollMs = 60_000, isScheduled = true } = options;
   const stopping = new AbortController();
   const isOver = (): boolean => stopping.signal.aborted;
 
@@ -55,16 +55,13 @@ export function startScoringSchedule(options: ScheduleOptions): ScoringSchedule 
         { force: how.force ?? false },
       );
       if (outcome.kind === 'published') {
-        metrics.churn.seconds.observe((performance.now() - startedMs) / 1_000);
-        metrics.churn.people.inc(outcome.people);
-        logger.info({ projectId, ...outcome }, 'people were scored');
+        telemetry.peopleScored(projectId, outcome, performance.now() - startedMs);
       }
       return outcome;
     } catch (error) {
       // Nothing failed: it goes on where it was when a pipeline runs again.
       if (isOver()) throw new JobInterruptedError('The pipeline stops.', { cause: error });
-      metrics.failures.inc({ stage: 'churn' });
-      logger.error({ err: error, projectId }, 'people could not be scored; it is tried again');
+      telemetry.scoringFailed(projectId, error);
       await noteAttempt(pool, projectId, { outcome: 'failed', detail: messageOf(error) });
       throw error;
     }
@@ -88,9 +85,9 @@ export function startScoringSchedule(options: ScheduleOptions): ScoringSchedule 
     const found = await pool.query<{ project_id: number; published_at: Date }>(
       'select c.project_id, r.published_at from churn_current c join churn_runs r using (run_id)',
     );
-    for (const { project_id: projectId, published_at: at } of found.rows) {
-      metrics.churn.publishedAt.set({ project: String(projectId) }, at.getTime() / 1_000);
-    }
+    telemetry.scoresTold(
+      found.rows.map((row) => ({ projectId: row.project_id, publishedAtMs: row.published_at.getTime() })),
+    );
   }
 
   async function look(): Promise<void> {

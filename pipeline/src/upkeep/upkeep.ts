@@ -9,6 +9,7 @@ import {
 } from '@sluice/warehouse';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
+import { expireProjects } from './expire-project.js';
 import { createIndexSummarizer } from './summarize-indexes.js';
 
 export interface UpkeepConfig {
@@ -74,6 +75,7 @@ async function doLockedUpkeep(options: UpkeepOptions, nowMs: number): Promise<vo
     const dropped = await dropExpiredPartitions(pool, dayOf(nowMs - config.keepDays * DAY_MS));
     if (dropped.length > 0) logger.info({ days: dropped }, 'raw events have expired');
   }
+  await expireProjects(options, nowMs);
   const traces = config.keepTracesDays ?? 30;
   await pool.query(`delete from duplicates where received_at < now() - make_interval(days => $1)`, [traces]);
   await pool.query(`delete from streams where last_received_at < now() - make_interval(days => $1)`, [
@@ -84,6 +86,18 @@ async function doLockedUpkeep(options: UpkeepOptions, nowMs: number): Promise<vo
     [traces],
   );
   await dropRetired(options);
+  await takeUpErasures(pool);
+}
+
+/** An erasure whose job failed, as when ClickHouse could not be reached, is tried again. */
+async function takeUpErasures(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `insert into jobs (kind, arguments)
+     select 'erase', jsonb_build_object('erasure_id', erasure_id) from erasures e
+     where e.state <> 'done' and not exists (
+       select from jobs j where j.kind = 'erase' and j.state in ('queued', 'running')
+         and (j.arguments ->> 'erasure_id')::bigint = e.erasure_id)`,
+  );
 }
 
 /** Raw events must not expire before they are rolled up. */

@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client';
 import { startNotifier } from '../notify/notifier.js';
 import { createMailer } from '../notify/send-email.js';
 import type { WatchConfig } from './settings.js';
-import { createWatchMetrics } from './watch-metrics.js';
+import { createWatchTelemetry } from './watch-telemetry.js';
 import { startWatcher } from './watcher.js';
 
 /** Watches every project and delivers what there is to tell, until `stop`. */
@@ -22,10 +22,10 @@ export function startWatching(options: {
 }): { stop(): Promise<void> } {
   const { pool, logger, registry } = options;
   const { email, timeoutMs, refusePrivate } = options.config.notify;
-  const metrics = createWatchMetrics(registry, Date.now);
+  const telemetry = createWatchTelemetry(logger, registry, Date.now);
   const stopping = new AbortController();
   const mailer = email === undefined ? undefined : createMailer({ ...email, timeoutMs });
-  const watcher = startWatcher({ ...options, metrics });
+  const watcher = startWatcher({ ...options, telemetry });
   const notifier = startNotifier({
     pool,
     logger,
@@ -36,7 +36,7 @@ export function startWatching(options: {
       stopping: stopping.signal,
       now: Date.now,
     },
-    onOutcome: (channel, outcome) => metrics.deliveries.inc({ channel, outcome }),
+    onOutcome: (channel, outcome) => telemetry.deliveryTried(channel, outcome),
   });
   return {
     async stop() {

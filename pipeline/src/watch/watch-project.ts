@@ -8,7 +8,7 @@ import { isImporting } from './is-importing.js';
 import { judgeSlice, type SliceResult, type SliceTools } from './judge-slice.js';
 import { makeDefaultWatches, moveWatchedSince, noteFailure, readSeries, readWatches } from './watch-rows.js';
 import type { Watch, WatchedSeries } from './watched-series.js';
-import type { WatchMetrics } from './watch-metrics.js';
+import type { WatchTelemetry } from './watch-telemetry.js';
 
 export interface WatchedProject {
   projectId: number;
@@ -26,7 +26,7 @@ export interface WatchMemory {
 export interface ProjectTools extends Omit<SliceTools, 'client'> {
   pool: pg.Pool;
   memory: WatchMemory;
-  metrics: WatchMetrics;
+  telemetry: WatchTelemetry;
   /** Zone of the project. */
   zone: Zone;
   /** Every event accepted before this instant is queryable. */
@@ -193,22 +193,11 @@ async function judgeAllSlices(
   }
 }
 
-function noteSlice(watch: Watch, result: SliceResult, { metrics, logger }: ProjectTools): void {
-  if (result.kind === 'failed') {
-    metrics.failures.inc();
-    logger.warn(
-      { err: result.error, projectId: watch.projectId, watch: watch.name },
-      'a watch could not be asked; it is tried again',
-    );
-  }
+function noteSlice(watch: Watch, result: SliceResult, { telemetry }: ProjectTools): void {
+  if (result.kind === 'failed') telemetry.watchFailed(watch, result.error);
   if (result.kind !== 'judged') return;
-  for (const { severity, direction, state, isBackfilled } of result.opened) {
-    if (isBackfilled) continue;
-    metrics.flags.inc({ severity });
-    logger.info(
-      { projectId: watch.projectId, watch: watch.name, severity, direction, state },
-      'an anomaly opened',
-    );
+  for (const anomaly of result.opened) {
+    if (!anomaly.isBackfilled) telemetry.anomalyOpened(watch, anomaly);
   }
 }
 
@@ -249,8 +238,7 @@ async function searchSeries(
       const found = series.some(({ watchId }) => watchId === watch.watchId);
       memory.searches.set(watch.watchId, { atMs: nowMs, definition, found });
     } catch (error) {
-      tools.metrics.failures.inc();
-      logger.warn({ err: error, projectId, watch: watch.name }, 'series could not be looked for');
+      tools.telemetry.searchFailed(watch, error);
       await noteFailure(
         client,
         own.map(({ seriesId }) => seriesId),

@@ -11,9 +11,8 @@ import type { CreateSeriesMonitor } from './judge-series.js';
 import { prunePoints } from './prune-points.js';
 import { readRolledUpState } from './read-completeness.js';
 import type { OnWatchStep } from './steps.js';
-import type { WatchMetrics } from './watch-metrics.js';
+import type { WatchTelemetry } from './watch-telemetry.js';
 import { watchProject, type WatchedProject, type WatchMemory } from './watch-project.js';
-import { StaleWatcherError } from './watch-rows.js';
 
 export interface WatcherOptions {
   /** Two of its connections are used. */
@@ -21,7 +20,7 @@ export interface WatcherOptions {
   clickhouse: ClickHouse;
   log: Pick<EventLog, 'id' | 'partitionCount'>;
   logger: Logger;
-  metrics: WatchMetrics;
+  telemetry: WatchTelemetry;
   /** Asks saved queries. Without it they cannot be watched. */
   askSaved?: AskSaved | undefined;
   /** Default the detectors of `models`. */
@@ -49,7 +48,7 @@ export interface Watcher {
 
 /** Watches the series of every project. Keeps nothing that a restart would lose. */
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { pool, clickhouse, log, logger, metrics, now = Date.now } = options;
+  const { pool, clickhouse, log, logger, telemetry, now = Date.now } = options;
   const stopping = new AbortController();
   const ask = createAskClickHouse(clickhouse, stopping.signal);
   const memories = new Map<number, WatchMemory>();
@@ -69,7 +68,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
       return await watchProject(project, {
         pool,
         logger,
-        metrics,
+        telemetry,
         memory: memoryOf(project.projectId),
         now,
         createMonitor: options.createMonitor ?? createSeriesMonitor,
@@ -95,12 +94,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
       });
     } catch (error) {
       if (stopping.signal.aborted) return { hasMore: false, series: 0, lagMs: 0 };
-      metrics.failures.inc();
-      const what =
-        error instanceof StaleWatcherError
-          ? 'it was deleted, or another watcher was faster'
-          : 'watching failed';
-      logger.warn({ err: error, projectId: project.projectId }, `${what}; it is tried again`);
+      telemetry.projectFailed(project.projectId, error);
       return { hasMore: false, series: 0, lagMs: 0 };
     }
   }
@@ -122,7 +116,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
         total.series += series;
         total.lagMs = Math.max(total.lagMs, lagMs);
       }
-      metrics.notePass(total);
+      telemetry.passEnded(total);
       if (now() - prunedAtMs > PRUNE_EVERY_MS) {
         await prunePoints(pool, now());
         prunedAtMs = now();
@@ -153,7 +147,7 @@ export function startWatcher(options: WatcherOptions): { stop(): Promise<void> }
       try {
         if ((await watcher.pass()).hasMore) continue;
       } catch (error) {
-        options.logger.warn({ err: error }, 'watches could not be looked at');
+        options.telemetry.passFailed(error);
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, PASS_EVERY_MS);

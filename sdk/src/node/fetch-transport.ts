@@ -1,5 +1,5 @@
 import type { Transport, TransportAnswer } from '../core/transport.js';
-import { withoutTracing } from './open-telemetry.js';
+import { traceHeaders, withoutTracing } from './open-telemetry.js';
 
 /** For runtimes that have `fetch` and nothing else, and for applications that bring their own. */
 export function createFetchTransport(url: URL, fetch: typeof globalThis.fetch): Transport {
@@ -10,7 +10,7 @@ export function createFetchTransport(url: URL, fetch: typeof globalThis.fetch): 
       const answer = await withoutTracing(() =>
         fetch(url.href, {
           method: 'POST',
-          headers: { 'content-type': 'text/plain' },
+          headers: { 'content-type': 'text/plain', ...traceHeaders(body) },
           body,
           signal: timeout.signal,
         }),

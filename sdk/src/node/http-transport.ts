@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Transport, TransportAnswer } from '../core/transport.js';
-import { withoutTracing } from './open-telemetry.js';
+import { traceHeaders, withoutTracing } from './open-telemetry.js';
 
 export interface HttpTransportOptions {
   /** Where batches go, `/v1/b` included. */
@@ -44,6 +44,7 @@ export function createHttpTransport({ url, gzipFromBytes }: HttpTransportOptions
         'content-type': 'text/plain',
         'content-length': body.length,
         ...(isSmall ? {} : { 'content-encoding': 'gzip' }),
+        ...traceHeaders(text),
       },
     };
   }

@@ -8,7 +8,7 @@ import {
 } from '@opentelemetry/api';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, describe, expect, it } from 'vitest';
-import { readTraceIds, withoutTracing } from './open-telemetry.js';
+import { readTraceIds, traceHeaders, withoutTracing } from './open-telemetry.js';
 
 const SPAN = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 1 };
 
@@ -47,6 +47,30 @@ describe('OpenTelemetry', () => {
     expect(readTraceIds()).toBeUndefined();
     const invalid = { ...SPAN, traceId: '0'.repeat(32) };
     expect(withSpan(invalid, readTraceIds)).toBeUndefined();
+  });
+
+  it('says of a span that is not recorded that it is not', () => {
+    enableContexts();
+    expect(withSpan({ ...SPAN, traceFlags: 0 }, readTraceIds)).toEqual({
+      traceId: SPAN.traceId,
+      spanId: SPAN.spanId,
+      sampled: false,
+    });
+  });
+
+  it('gives a batch the trace of its first message that is recorded', () => {
+    enableContexts();
+    const message = (trace: object | undefined, text = '') => ({ context: { trace }, properties: { text } });
+    const recorded = { traceId: SPAN.traceId, spanId: SPAN.spanId };
+    const other = { traceId: '1'.repeat(32), spanId: '2'.repeat(16) };
+    const headersOf = (...batch: object[]) => traceHeaders(JSON.stringify({ batch }));
+    expect(
+      headersOf(message(undefined), message({ ...other, sampled: false }), message(recorded), message(other)),
+    ).toEqual({ traceparent: `00-${SPAN.traceId}-${SPAN.spanId}-01` });
+    expect(headersOf(message({ ...other, sampled: false }))).toEqual({});
+    expect(headersOf(message(undefined, JSON.stringify({ trace: recorded })))).toEqual({});
+    context.disable();
+    expect(headersOf(message(recorded))).toEqual({});
   });
 
   it('is told to make no spans for deliveries', () => {

@@ -7,6 +7,8 @@ export interface TraceIds {
   traceId: string;
   /** 16 hexadecimal digits. */
   spanId: string;
+  /** False when the application does not record this trace; absent when it does. */
+  sampled?: false;
 }
 
 interface OtelContext {
@@ -22,7 +24,7 @@ interface OtelApi {
 }
 
 interface OtelSpan {
-  spanContext?: () => { traceId?: unknown; spanId?: unknown };
+  spanContext?: () => { traceId?: unknown; spanId?: unknown; traceFlags?: unknown };
 }
 
 // Major version 1 of @opentelemetry/api, and the keys it makes: part of its contract between copies of itself.
@@ -40,13 +42,27 @@ function readApi(): OtelApi['context'] {
 export function readTraceIds(): TraceIds | undefined {
   try {
     const span = readApi()?.active().getValue(ACTIVE_SPAN) as OtelSpan | undefined;
-    const { traceId, spanId } = span?.spanContext?.() ?? {};
+    const { traceId, spanId, traceFlags } = span?.spanContext?.() ?? {};
     if (typeof traceId !== 'string' || typeof spanId !== 'string') return undefined;
-    return TRACE_ID.test(traceId) && SPAN_ID.test(spanId) ? { traceId, spanId } : undefined;
+    if (!TRACE_ID.test(traceId) || !SPAN_ID.test(spanId)) return undefined;
+    return (Number(traceFlags) & 1) === 1 ? { traceId, spanId } : { traceId, spanId, sampled: false };
   } catch {
     // Whatever stands there is not what we know; an event without a trace is still an event.
     return undefined;
   }
+}
+
+/** As `readTraceIds` makes it, and as it stands in the JSON of a message, with nothing behind it: the trace is recorded. */
+const SAMPLED_TRACE = /"trace":\{"traceId":"([0-9a-f]{32})","spanId":"([0-9a-f]{16})"\}/;
+
+/**
+ * The W3C `traceparent` of a batch: that of its first message whose trace is recorded. A header can name one trace only;
+ * those of the other messages are in their contexts. Empty without OpenTelemetry in the process.
+ */
+export function traceHeaders(body: string): { traceparent?: string } {
+  if (readApi() === undefined) return {};
+  const [, traceId, spanId] = SAMPLED_TRACE.exec(body) ?? [];
+  return traceId === undefined ? {} : { traceparent: `00-${traceId}-${spanId}-01` };
 }
 
 /** Runs work so that instrumented HTTP clients make no spans for it: deliveries are not the application's requests. */

@@ -1,12 +1,17 @@
 import { openEventLog } from '@sluice/event-log';
-import { replayDeadLetters } from '@sluice/pipeline';
+import { eventOfLetter, replayDeadLetters } from '@sluice/pipeline';
+import type { Postgres } from '@sluice/warehouse';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseId } from './keys.js';
+import { parseInstant } from './parse-instant.js';
 import { printJson, printTable, urlsOf, withPostgres } from './stores.js';
 
 interface Filter {
   code?: string;
   project?: string;
+  event?: string;
+  from?: string;
+  to?: string;
 }
 
 /** `sluice dead-letters list | show | replay`. */
@@ -19,17 +24,7 @@ export function registerDeadLetters(program: Command): void {
     .option('--limit <count>', 'how many at most', parseId, 50)
     .option('--json', 'print JSON')
     .action(async (flags: Filter & { limit: number; json?: boolean }, command: Command) => {
-      const rows = await withPostgres(command, async ({ pool }) => {
-        const result = await pool.query<Record<string, unknown>>(
-          `select d.dead_letter_id as id, p.name as project, d.source, d.code, d.field, d.message_id,
-                  d.created_at, d.replayed_at, d.message
-           from dead_letters d left join projects p using (project_id)
-           where ($1::text is null or d.code = $1) and ($2::text is null or p.name = $2)
-           order by d.dead_letter_id desc limit $3`,
-          [flags.code ?? null, flags.project ?? null, flags.limit],
-        );
-        return result.rows;
-      });
+      const rows = await withPostgres(command, (postgres) => listLetters(postgres, flags));
       if (flags.json === true) printJson(rows);
       else if (rows.length === 0) process.stderr.write('There are no dead letters.\n');
       else printTable(rows);
@@ -62,7 +57,8 @@ export function registerDeadLetters(program: Command): void {
       .description('put dead letters back into the event log; what is stored already is not stored again'),
   )
     .option('--id <id>', 'only this one (repeatable)', collectIds, [])
-    .option('--dry-run', 'say what would become of them, and change nothing')
+    .option('--dry-run', 'say what would become of each, and change nothing')
+    .option('--json', 'print nothing but JSON (what is printed is JSON anyway)')
     .action(async (flags: Filter & { id: number[]; dryRun?: boolean }, command: Command) => {
       const report = await withPostgres(command, async (postgres) => {
         const log = await openEventLog(urlsOf(command).eventLog);
@@ -75,20 +71,64 @@ export function registerDeadLetters(program: Command): void {
               ...(flags.id.length > 0 ? { ids: flags.id } : {}),
               ...(flags.code === undefined ? {} : { code: flags.code }),
               ...(flags.project === undefined ? {} : { project: flags.project }),
+              ...(flags.event === undefined ? {} : { event: flags.event }),
+              ...(flags.from === undefined ? {} : { from: flags.from }),
+              ...(flags.to === undefined ? {} : { to: flags.to }),
             },
+            onProgress: ({ matched, replayed, refused }) =>
+              process.stderr.write(
+                `\rDead letters: ${matched} looked at, ${replayed} accepted, ${refused} still rejected \u001b[K`,
+              ),
           });
         } finally {
           await log.close();
         }
       });
+      if (report.matched > 0) process.stderr.write('\n');
       printJson(report);
     });
+}
+
+const LETTERS_PER_FETCH = 500;
+
+/** Newest first. The name of an event stands in the letter's text alone, so it is looked for there. */
+async function listLetters(
+  { pool }: Postgres,
+  { code, project, event, from, to, limit }: Filter & { limit: number },
+): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = [];
+  let before: number | string | null = null;
+  for (;;) {
+    const found: { rows: (Record<string, unknown> & { id: number | string; bytes: Buffer })[] } =
+      await pool.query(
+        `select d.dead_letter_id as id, p.name as project, d.source, d.code, d.field, d.message_id,
+                d.created_at, d.replayed_at, d.message, d.bytes
+         from dead_letters d left join projects p using (project_id)
+         where ($1::text is null or d.code = $1) and ($2::text is null or p.name = $2)
+           and ($3::timestamptz is null or d.created_at >= $3) and ($4::timestamptz is null or d.created_at < $4)
+           and ($5::bigint is null or d.dead_letter_id < $5)
+         order by d.dead_letter_id desc limit ${LETTERS_PER_FETCH}`,
+        [code ?? null, project ?? null, from ?? null, to ?? null, before],
+      );
+    for (const { bytes, ...row } of found.rows) {
+      const name = eventOfLetter(bytes);
+      if (event !== undefined && name !== event) continue;
+      rows.push({ ...row, event: name ?? null });
+      if (rows.length === limit) return rows;
+    }
+    const last = found.rows.at(-1);
+    if (last === undefined || found.rows.length < LETTERS_PER_FETCH) return rows;
+    before = last.id;
+  }
 }
 
 function withFilter(command: Command): Command {
   return command
     .option('--code <code>', 'only those with this error code')
-    .option('--project <name>', 'only those of this project');
+    .option('--project <name>', 'only those of this project')
+    .option('--event <name>', 'only those of this event')
+    .option('--from <instant>', 'only those that became letters from then on, ISO 8601', parseInstant)
+    .option('--to <instant>', 'only those that became letters before then', parseInstant);
 }
 
 function collectIds(text: string, earlier: number[]): number[] {

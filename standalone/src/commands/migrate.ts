@@ -1,33 +1,31 @@
+import { openEventLog } from '@sluice/event-log';
 import { migrateClickHouse, migratePostgres, openClickHouse } from '@sluice/warehouse';
 import type { Command } from 'commander';
 import { embeddedDir } from '../store-urls.js';
-import { createUsers } from './create-users.js';
-import { printJson, runningInstance, urlsOf, withPostgres } from './stores.js';
+import { makeServiceLogins } from './service-logins.js';
+import { runningInstance, urlsOf, withPostgres } from './stores.js';
 
 /** `sluice migrate`: brings both stores to the schema of this version. */
 export function registerMigrate(program: Command): void {
   program
     .command('migrate')
     .description(
-      'bring the schemas of Postgres and ClickHouse up to date; safe to run again and side by side',
+      'bring the schemas of Postgres and ClickHouse up to date, and make the topic on Kafka; safe to run again and side by side',
     )
-    .option('--create-users', 'also make a login for each service, with its privileges alone')
-    .option(
-      '--passwords-from <dir>',
-      'folder with a file for each login: postgres_gateway, postgres_pipeline, postgres_api, postgres_readonly, clickhouse_pipeline, clickhouse_api, clickhouse_readonly',
+    .addHelpText(
+      'after',
+      `
+With SLUICE_GATEWAY_PASSWORD, SLUICE_PIPELINE_PASSWORD, SLUICE_API_PASSWORD or SLUICE_READONLY_PASSWORD in the environment,
+makes that login, too (DATABASE_gateway_login, DATABASE_pipeline_login …), with no more privileges than it needs.`,
     )
-    .action(async (flags: { createUsers?: boolean; passwordsFrom?: string }, command: Command) => {
-      if (flags.createUsers === true && flags.passwordsFrom === undefined) {
-        throw new Error('--create-users needs --passwords-from: passwords come from files.');
-      }
+    .action(async (_flags: unknown, command: Command) => {
       const urls = urlsOf(command);
       if (embeddedDir(urls.clickhouse) !== undefined && (await runningInstance(command)) !== undefined) {
         throw new Error(
           'An instance is running on these embedded stores. It brings their schema up to date whenever it starts: restart it.',
         );
       }
-      await withPostgres(command, async (postgres) => {
-        const { pool } = postgres;
+      await withPostgres(command, async ({ pool }) => {
         const { applied, missingRoles } = await migratePostgres(pool);
         tell(`Postgres: ${summary(applied)}.`);
         if (missingRoles.length > 0) tell(adviceOn(missingRoles));
@@ -35,11 +33,15 @@ export function registerMigrate(program: Command): void {
         try {
           const { generation } = await migrateClickHouse(clickhouse, pool);
           tell(`ClickHouse: up to date; answers are read from generation ${generation}.`);
-          if (flags.createUsers === true && flags.passwordsFrom !== undefined) {
-            printJson(await createUsers(flags.passwordsFrom, { postgres, clickhouse }));
-          }
+          await makeServiceLogins(pool, clickhouse, process.env, tell);
         } finally {
           await clickhouse.close();
+        }
+        // An embedded log is made by its first user, and belongs to whoever runs.
+        if (embeddedDir(urls.eventLog) === undefined) {
+          const log = await openEventLog(urls.eventLog, { clientId: 'sluice-migrate' });
+          tell(`Kafka: the topic is there, with ${log.partitionCount} partitions.`);
+          await log.close();
         }
       });
     });

@@ -16,18 +16,21 @@ import {
 } from './statement-text.js';
 
 /** The client does not export the contract by name. */
-type Connection = NonNullable<ClickHouseClientConfigOptions['connection']>;
+export type Connection = NonNullable<ClickHouseClientConfigOptions['connection']>;
 type QueryParams = Parameters<Connection['query']>[0];
 type InsertParams = Parameters<Connection['insert']>[0];
 
 /** Each running statement takes a thread of Node's pool, which has four; files and zlib need one as well. */
-const MAX_READS = 2;
-const MAX_WRITES = 1;
+const DEFAULT_CONCURRENCY: StatementConcurrency = { reads: 2, writes: 1 };
+
+/** Statements that run at once; the others wait in line. */
+export interface StatementConcurrency {
+  reads: number;
+  writes: number;
+}
 
 /** Of ClickHouse, bytes. */
 const DEFAULT_MAX_QUERY_SIZE = 262_144;
-
-const MAX_IDLE_SESSIONS = MAX_READS + MAX_WRITES;
 
 /**
  * What the official client needs to talk to the engine in this process. The connection that comes with the engine is not
@@ -36,9 +39,13 @@ const MAX_IDLE_SESSIONS = MAX_READS + MAX_WRITES;
  * statement at a time. Here a statement has a session to itself while it runs, with exactly its own settings and
  * parameters.
  */
-export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
-  const reads = createConcurrencyLimit(MAX_READS);
-  const writes = createConcurrencyLimit(MAX_WRITES);
+export function createEmbeddedConnection(
+  engine: EmbeddedEngine,
+  concurrency: StatementConcurrency = DEFAULT_CONCURRENCY,
+): Connection {
+  const reads = createConcurrencyLimit(concurrency.reads);
+  const writes = createConcurrencyLimit(concurrency.writes);
+  const maxIdleSessions = concurrency.reads + concurrency.writes;
   const idle: StatementSession[] = [];
   const running = new Set<Promise<unknown>>();
   const inserts = new Set<Promise<unknown>>();
@@ -72,7 +79,7 @@ export function createEmbeddedConnection(engine: EmbeddedEngine): Connection {
     const session = takeSession(statement);
     try {
       const bytes = await keep(session.run(statement, id));
-      if (session.isReusable && idle.length < MAX_IDLE_SESSIONS && !isClosed) idle.push(session);
+      if (session.isReusable && idle.length < maxIdleSessions && !isClosed) idle.push(session);
       else session.close();
       return bytes;
     } catch (error) {

@@ -26,12 +26,18 @@ export function settingLiterals(settings: ClickHouseSettings): Map<string, strin
   return literals;
 }
 
+/** The value of a query parameter, written as the HTTP interface takes it already. */
+export class FormattedParameter {
+  constructor(readonly text: string) {}
+}
+
 /** Query parameters as the engine takes them, each a literal. @throws RangeError when a name is no name. */
 export function parameterLiterals(parameters: Record<string, unknown>): Map<string, string> {
   const literals = new Map<string, string>();
   for (const [name, value] of Object.entries(parameters)) {
     checkName(name);
-    literals.set(name, quoteLiteral(formatQueryParams({ value })));
+    const text = value instanceof FormattedParameter ? value.text : formatQueryParams({ value });
+    literals.set(name, quoteLiteral(text));
   }
   return literals;
 }

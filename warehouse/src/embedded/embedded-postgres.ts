@@ -69,12 +69,16 @@ const SETTINGS: Readonly<Record<string, string>> = {
  * @throws DirectoryInUseError when another process, or this one, runs it already.
  * @throws Error, with the last lines of the log, when it does not start.
  */
-export async function startEmbeddedPostgres(options: { dataDir: string }): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(options: {
+  dataDir: string;
+  /** Server settings beside, or instead of, its own. */
+  settings?: Readonly<Record<string, string>>;
+}): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true });
   const lock = await lockDirectory(dataDir);
   try {
-    const { child, connection } = await startServer(dataDir);
+    const { child, connection } = await startServer(dataDir, { ...SETTINGS, ...options.settings });
     const exited = exitOf(child).then(() => lock.release());
     return {
       url: urlOf(connection),
@@ -104,7 +108,10 @@ export async function findEmbeddedPostgres(dataDir: string): Promise<string | un
   return (await isAnswering(connection, DATABASE)) ? urlOf(connection) : undefined;
 }
 
-async function startServer(dataDir: string): Promise<{ child: ChildProcess; connection: ClusterConnection }> {
+async function startServer(
+  dataDir: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<{ child: ChildProcess; connection: ClusterConnection }> {
   const binaries = findPostgresBinaries();
   const clusterDir = clusterDirOf(dataDir);
   const runAs = chooseUser(clusterDir, dirname(binaries.postgres));
@@ -116,7 +123,7 @@ async function startServer(dataDir: string): Promise<{ child: ChildProcess; conn
     // Postgres takes any living process with that pid for a server.
     if (hasForeignPidFile(clusterDir)) await rm(join(clusterDir, 'postmaster.pid'), { force: true });
     const logStart = (await stat(logFile).catch(() => undefined))?.size ?? 0;
-    const child = spawnServer(binaries.postgres, clusterDir, connection.port, logFile, runAs);
+    const child = spawnServer(binaries.postgres, clusterDir, connection.port, settings, logFile, runAs);
     const outcome = await untilReady(connection, child);
     if (outcome === 'ready') return { child, connection };
     child.kill('SIGQUIT');
@@ -145,11 +152,12 @@ function spawnServer(
   postgres: string,
   clusterDir: string,
   port: number,
+  settings: Readonly<Record<string, string>>,
   logFile: string,
   runAs: RunAs,
 ): ChildProcess {
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const { file, args } = runAs.command(postgres, ['-D', clusterDir, '-p', String(port), ...settings]);
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const { file, args } = runAs.command(postgres, ['-D', clusterDir, '-p', String(port), ...flags]);
   const log = openSync(logFile, 'a', 0o600);
   try {
     // A group of its own: Ctrl+C in a terminal must not end it before those who still write to it.

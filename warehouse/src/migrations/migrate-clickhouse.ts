@@ -3,7 +3,7 @@ import { accessPrefixOf, managesAccess } from '../clickhouse/access.js';
 import type { ClickHouse } from '../clickhouse/connection.js';
 import { liveGeneration } from '../clickhouse/generations.js';
 import { readMigrations, type Migration } from './migration-files.js';
-import { checkApplied } from './migrate-postgres.js';
+import { checkApplied, pendingError } from './migrate-postgres.js';
 import { ROLLUPS_LOCK, withMigrationLock } from './migration-lock.js';
 import { splitStatements } from './split-statements.js';
 
@@ -44,16 +44,36 @@ export async function createGeneration(
             (name String, checksum String) engine = ${layout.engine('ReplacingMergeTree')} order by name`,
   });
   const migrations = known ?? (await readMigrations('clickhouse'));
+  for (const migration of await pendingMigrations(clickhouse, database, migrations)) {
+    await apply(clickhouse, database, migration);
+  }
+}
+
+/**
+ * For who may not change the schema: resolves when the live generation has that of this code.
+ * @throws Error when a migration is missing, was changed after it had been applied, or is newer than this code.
+ */
+export async function requireClickHouseSchema(clickhouse: ClickHouse, pool: pg.Pool): Promise<void> {
+  const migrations = await readMigrations('clickhouse');
+  const generation = await liveGeneration(pool);
+  if (generation === undefined) throw pendingError('ClickHouse', migrations);
+  const pending = await pendingMigrations(clickhouse, clickhouse.database(generation), migrations);
+  if (pending.length > 0) throw pendingError('ClickHouse', pending);
+}
+
+async function pendingMigrations(
+  { client }: ClickHouse,
+  database: string,
+  known: readonly Migration[],
+): Promise<Migration[]> {
   const result = await client.query({
     query: `select name, checksum from ${database}.schema_migrations final`,
     format: 'JSONEachRow',
   });
   const applied = await result.json<{ name: string; checksum: string }>();
-  checkApplied(`ClickHouse database ${database}`, applied, migrations);
+  checkApplied(`ClickHouse database ${database}`, applied, known);
   const names = new Set(applied.map(({ name }) => name));
-  for (const migration of migrations) {
-    if (!names.has(migration.name)) await apply(clickhouse, database, migration);
-  }
+  return known.filter(({ name }) => !names.has(name));
 }
 
 /**

@@ -46,7 +46,28 @@ async function makeMigrationsTable(client: pg.PoolClient): Promise<void> {
   );
 }
 
-async function pendingMigrations(client: pg.PoolClient, known: readonly Migration[]): Promise<Migration[]> {
+/**
+ * For who may not change the schema: resolves when it is that of this code.
+ * @throws Error when a migration is missing, was changed after it had been applied, or is newer than this code.
+ */
+export async function requirePostgresSchema(pool: pg.Pool): Promise<void> {
+  const migrations = await readMigrations('postgres');
+  const found = await pool.query<{ is_there: boolean }>(
+    `select to_regclass('schema_migrations') is not null as is_there`,
+  );
+  const pending = found.rows[0]?.is_there === true ? await pendingMigrations(pool, migrations) : migrations;
+  if (pending.length > 0) throw pendingError('Postgres', pending);
+}
+
+export function pendingError(store: string, pending: readonly Migration[]): Error {
+  const names = pending.map(({ name }) => name).join(', ');
+  return new Error(`${store} lacks ${names}: run \`sluice migrate\` first.`);
+}
+
+async function pendingMigrations(
+  client: pg.PoolClient | pg.Pool,
+  known: readonly Migration[],
+): Promise<Migration[]> {
   const result = await client.query<{ name: string; checksum: string }>(
     'select name, checksum from schema_migrations',
   );

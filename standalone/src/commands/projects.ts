@@ -1,0 +1,129 @@
+import { migratePostgres, type Postgres } from '@sluice/warehouse';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { printJson, printTable, withPostgres } from './stores.js';
+
+interface Choices {
+  timezone?: string;
+  planMode?: string;
+  ipPolicy?: string;
+  retentionDays?: number | null;
+}
+
+/** `sluice projects list | create | set`. */
+export function registerProjects(program: Command): void {
+  const projects = program
+    .command('projects')
+    .description('list and make projects, and choose how they work');
+
+  projects
+    .command('list')
+    .description('all projects and what they have chosen')
+    .option('--json', 'print JSON')
+    .action(async (flags: { json?: boolean }, command: Command) => {
+      const rows = await withPostgres(command, async ({ pool }) => {
+        await migratePostgres(pool);
+        const found = await pool.query<Record<string, unknown>>(`${SELECT} order by project_id`);
+        return found.rows;
+      });
+      if (flags.json === true) printJson(rows);
+      else printTable(rows);
+    });
+
+  withChoices(projects.command('create'))
+    .description('make a project')
+    .argument('<name>', 'its name')
+    .action(async (name: string, flags: Choices, command: Command) => {
+      await withPostgres(command, async (postgres) => {
+        await migratePostgres(postgres.pool);
+        const made = await postgres.pool.query(
+          'insert into projects (name) values ($1) on conflict (name) do nothing',
+          [name],
+        );
+        if (made.rowCount === 0) throw new Error(`There is a project ${name} already.`);
+        printJson(await choose(postgres, name, flags));
+      });
+    });
+
+  withChoices(projects.command('set'))
+    .description('change what a project has chosen; running services see it within seconds')
+    .argument('<name>', 'its name')
+    .action(async (name: string, flags: Choices, command: Command) => {
+      if (Object.keys(flags).length === 0) throw new Error('What? Give one of the options: see --help.');
+      await withPostgres(command, async (postgres) => {
+        await migratePostgres(postgres.pool);
+        await findProject(postgres, name);
+        printJson(await choose(postgres, name, flags));
+      });
+    });
+}
+
+const SELECT = `select project_id as id, name, timezone, ip_policy, plan_mode, retention_days,
+  (select count(*)::int from jsonb_object_keys(tracking_plan)) as planned_events, created_at from projects`;
+
+function withChoices(command: Command): Command {
+  return command
+    .option('--timezone <zone>', 'IANA zone whose midnight ends days and sessions', parseTimezone)
+    .addOption(
+      new Option('--plan-mode <mode>', 'what happens to messages outside of the plan').choices([
+        'off',
+        'warn',
+        'block',
+      ]),
+    )
+    .addOption(
+      new Option('--ip-policy <policy>', "what is kept of clients' addresses").choices([
+        'truncate',
+        'keep',
+        'discard',
+      ]),
+    )
+    .option(
+      '--retention-days <days>',
+      'days for which events are kept; `forever` ends it. Older ones are deleted from every store',
+      parseRetention,
+    );
+}
+
+async function choose({ pool }: Postgres, name: string, choices: Choices): Promise<Record<string, unknown>> {
+  await pool.query(
+    `update projects set timezone = coalesce($2, timezone), plan_mode = coalesce($3, plan_mode),
+       ip_policy = coalesce($4, ip_policy), retention_days = case when $5 then $6 else retention_days end
+     where name = $1`,
+    [
+      name,
+      choices.timezone ?? null,
+      choices.planMode ?? null,
+      choices.ipPolicy ?? null,
+      choices.retentionDays !== undefined,
+      choices.retentionDays ?? null,
+    ],
+  );
+  const found = await pool.query<Record<string, unknown>>(`${SELECT} where name = $1`, [name]);
+  return found.rows[0]!;
+}
+
+/** Id of a project. @throws Error when there is none of that name. */
+export async function findProject({ pool }: Postgres, name: string): Promise<number> {
+  const found = await pool.query<{ project_id: number }>('select project_id from projects where name = $1', [
+    name,
+  ]);
+  const [row] = found.rows;
+  if (row === undefined) throw new Error(`There is no project ${name}.`);
+  return row.project_id;
+}
+
+function parseTimezone(text: string): string {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return text;
+  } catch {
+    throw new InvalidArgumentError('A zone looks like Europe/Berlin.');
+  }
+}
+
+function parseRetention(text: string): number | null {
+  if (text === 'forever') return null;
+  const days = Number(text);
+  if (Number.isSafeInteger(days) && days >= 1 && days <= 36_500) return days;
+  throw new InvalidArgumentError('Days are a whole number from 1, or `forever`.');
+}
