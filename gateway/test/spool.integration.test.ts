@@ -144,8 +144,8 @@ describe('while the log is down', () => {
   it('keeps accepting with the keys it knows while Postgres is down', async () => {
     await start({ keyTtlMs: 1 });
     await send(0);
-    const end = t.database.pool.query.bind(t.database.pool);
-    t.database.pool.query = () => Promise.reject(new Error('connection refused'));
+    const end = t.asGateway.pool.query.bind(t.asGateway.pool);
+    t.asGateway.pool.query = () => Promise.reject(new Error('connection refused'));
     log.state.mode = 'down';
     expect((await send(1)).json).toMatchObject({ durability: 'disk' });
     const unknown = await t.post(
@@ -154,7 +154,7 @@ describe('while the log is down', () => {
       { authorization: basic('never seen') },
     );
     expect(unknown).toMatchObject({ status: 503, json: { code: 'store_unavailable' } });
-    t.database.pool.query = end;
+    t.asGateway.pool.query = end;
   });
 });
 

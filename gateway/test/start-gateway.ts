@@ -1,6 +1,7 @@
 import { decodeRecordMeta, type IngestAnswer, type MessagesMeta, type RejectedMeta } from '@sluice/contracts';
 import { openEventLog, type EventLog, type LogRecord } from '@sluice/event-log';
 import { createKey, createLogger, createMetricsRegistry, ensureProject } from '@sluice/service-kit';
+import type { Postgres } from '@sluice/warehouse';
 import { createTestDatabase, openAsService, type TestDatabase } from '@sluice/warehouse/testing';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,8 @@ import { createGateway, type Gateway, type GatewayConfig } from '../src/index.js
 export interface TestGateway {
   gateway: Gateway;
   database: TestDatabase;
+  /** The same database under the login of the gateway, with its privileges alone: what the gateway works on. */
+  asGateway: Postgres;
   log: EventLog;
   registry: Registry;
   projectId: number;
@@ -71,6 +74,7 @@ export async function startGateway(options: {
   return {
     gateway,
     database,
+    asGateway,
     log,
     registry,
     projectId,

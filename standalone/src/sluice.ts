@@ -1,5 +1,6 @@
 import { createCensor, secretsOf } from '@sluice/service-kit';
 import { Command, InvalidArgumentError } from 'commander';
+import { registerAdminActions } from './commands/admin-actions.js';
 import { registerAudit } from './commands/audit.js';
 import { registerChurn } from './commands/churn.js';
 import { registerDeadLetters } from './commands/dead-letters.js';
@@ -56,6 +57,7 @@ registerDeadLetters(program);
 registerRebuild(program);
 registerPeople(program);
 registerChurn(program);
+registerAdminActions(program);
 
 function parsePort(text: string): number {
   const port = Number(text);

@@ -26,8 +26,9 @@ makes that login, too (DATABASE_gateway_login, DATABASE_pipeline_login …), wit
         );
       }
       await withPostgres(command, async ({ pool }) => {
-        const postgres = await migratePostgres(pool);
-        tell(`Postgres: ${summary(postgres.applied)}.`);
+        const { applied, missingRoles } = await migratePostgres(pool);
+        tell(`Postgres: ${summary(applied)}.`);
+        if (missingRoles.length > 0) tell(adviceOn(missingRoles));
         const clickhouse = await openClickHouse(urls.clickhouse);
         try {
           const { generation } = await migrateClickHouse(clickhouse, pool);
@@ -48,6 +49,12 @@ makes that login, too (DATABASE_gateway_login, DATABASE_pipeline_login …), wit
 
 function summary(applied: readonly string[]): string {
   return applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`;
+}
+
+/** What a login that may not make roles has to be told. */
+function adviceOn(missingRoles: readonly string[]): string {
+  const statements = missingRoles.map((role) => `create role ${role} nologin;`).join(' ');
+  return `Postgres: ${missingRoles.join(', ')} are missing, and this login may not make roles: until they are there, every service has to be the owner of the database. As an administrator: ${statements} Then migrate again.`;
 }
 
 function tell(line: string): void {

@@ -1,7 +1,8 @@
-import { readConfig } from '@sluice/service-kit';
+import { commandActor, inTransaction, readConfig, recordAdminAction } from '@sluice/service-kit';
 import {
   createClickHouseLogin,
   createServiceLogin,
+  grantClickHouseAccess,
   managesAccess,
   type ClickHouse,
   type ClickHouseService,
@@ -42,8 +43,12 @@ export async function makeServiceLogins(
   ];
   if (passwords.every(([, , password]) => password === undefined)) return;
   const isManaged = await managesAccess(clickhouse);
+  // An administrator may have come after the schema.
+  if (isManaged) await grantClickHouseAccess(clickhouse);
+  const made: Service[] = [];
   for (const [service, clickhouseService, password] of passwords) {
     if (password === undefined) continue;
+    made.push(service);
     tell(`Postgres: ${await createServiceLogin(pool, service, password)} may log in.`);
     if (clickhouseService === undefined) continue;
     if (isManaged) {
@@ -54,4 +59,12 @@ export async function makeServiceLogins(
       );
     }
   }
+  await inTransaction(pool, (client) =>
+    recordAdminAction(client, {
+      by: commandActor(),
+      action: 'users.create',
+      target: made.join(', '),
+      details: { postgres: made, clickhouse: isManaged ? made.filter((name) => name !== 'gateway') : [] },
+    }),
+  );
 }

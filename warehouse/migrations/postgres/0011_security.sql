@@ -138,7 +138,7 @@ insert into service_grants (service, object, privileges) values
   ('pipeline', 'erasures', 'select, insert, update'),
   ('pipeline', 'erased_people', 'select, insert, update, delete'),
   ('pipeline', 'erased_events', 'select, insert, delete'),
-  ('pipeline', 'expiries', 'select, insert, update'),
+  ('pipeline', 'expiries', 'select, insert, update, delete'),
   ('pipeline', 'plan_versions', 'select'),
   ('pipeline', 'function make_event_partition(date)', 'execute'),
   ('pipeline', 'function drop_event_partition(date)', 'execute'),
@@ -181,6 +181,7 @@ insert into service_grants (service, object, privileges) values
   ('api', 'erasures', 'select, insert'),
   ('api', 'erasure_keys', 'select, insert'),
   ('api', 'expiries', 'select'),
+  ('api', 'erased_people', 'select'),
   ('api', 'plan_versions', 'select'),
 
   -- Dashboards and analysts: nothing that opens anything, and nothing that was refused.
@@ -215,6 +216,7 @@ insert into service_grants (service, object, privileges) values
   ('readonly', 'churn_current', 'select'),
   ('readonly', 'churn_attempts', 'select'),
   ('readonly', 'admin_actions', 'select'),
+  ('readonly', 'expiries', 'select'),
   ('readonly', 'plan_versions', 'select');
 
 -- Makes the roles that are missing, as far as this login may, and gives to all that exist what the table says. Objects
