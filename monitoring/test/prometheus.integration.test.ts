@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CHECKS } from '../src/prometheus/check.js';
 import { pointConfig } from '../src/prometheus/point-config.js';
 import { provisionPrometheus, PrometheusMissingError } from '../src/prometheus/provision-prometheus.js';
 
+const run = promisify(execFile);
 const programs = inject('prometheusPrograms');
 
 describe.skipIf(programs === null)('what Prometheus’ own tools say', () => {
@@ -20,12 +23,7 @@ describe.skipIf(programs === null)('what Prometheus’ own tools say', () => {
       const config = pointConfig({ targets: { 'sluice-gateway': ['127.0.0.1:1'] }, everySeconds: 2 });
       await writeFile(file, config);
       expect(config).not.toContain('dns_sd_configs');
-      const { execFile } = await import('node:child_process');
-      const said = await new Promise<string>((resolve, reject) =>
-        execFile(programs!.promtool, ['check', 'config', file], (error, stdout, stderr) =>
-          error === null ? resolve(stdout + stderr) : reject(error),
-        ),
-      );
+      const said = (await run(programs!.promtool, ['check', 'config', file])).stdout;
       expect(said).toContain('is valid prometheus config file syntax');
     } finally {
       await rm(dir, { recursive: true, force: true });

@@ -262,9 +262,9 @@ describe('erasing a person', () => {
   it('erases while events of everybody keep coming, and no number is off', async () => {
     const project = await newProject();
     let sent = 0;
-    let stop = false;
+    const stop = new AbortController();
     const sending = (async () => {
-      while (!stop && sent < 1_500) {
+      while (!stop.signal.aborted && sent < 1_500) {
         const messages = Array.from({ length: 10 }, (_, n) => ({
           type: 'track',
           event: 'View',
@@ -280,7 +280,7 @@ describe('erasing a person', () => {
     for (const fan of ['fan-0', 'fan-1', 'fan-2']) {
       expect((await erase(stores, project.projectId, fan)).remaining).toBe(0);
     }
-    stop = true;
+    stop.abort();
     await sending;
     await caughtUp(stores);
     const account = await readAccount(stores, project.projectId);

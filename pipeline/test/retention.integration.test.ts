@@ -58,11 +58,13 @@ describe('the retention of a project', () => {
       await readRollups(stores, recent.projectId),
     ];
     // When somebody came first is known for as long as they come; the session at the cut keeps its name.
-    const { actors: _first, sessions, events, ...rest } = rollups;
-    const { actors: _firstKept, sessions: sessionsKept, events: eventsKept, ...restKept } = expected;
-    expect(rest).toEqual(restKept);
-    expect(events).toHaveLength(eventsKept!.length);
-    expect(sessions).toHaveLength(sessionsKept!.length);
+    for (const table of Object.keys(rollups)) {
+      if (table === 'actors' || table === 'sessions' || table === 'events') {
+        expect(rollups[table]).toHaveLength(expected[table]!.length);
+      } else {
+        expect(rollups[table]).toEqual(expected[table]);
+      }
+    }
     expect((await readPeople(stores, whole.projectId))['users']).toHaveLength(2);
     expect(await readAccount(stores, whole.projectId)).toMatchObject({
       logged: 5,

@@ -1,4 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { checkPages } from './pages/check-pages.js';
 import { isShell } from './pages/check-names.js';
@@ -87,24 +88,26 @@ async function checkOptions(
 ): Promise<{ checked: number; findings: Finding[] }> {
   const files = await commandFiles(root);
   const faultOf = createFlagChecker(root);
-  const findings: Finding[] = [];
-  let checked = 0;
-  for (const page of pages) {
-    const texts = [
+  const named = pages.flatMap((page) =>
+    [
       ...page.spans,
       ...page.blocks
         .filter(isShell)
         .flatMap(({ code, line }) => code.split('\n').map((text, n) => ({ text, line: line + 1 + n }))),
-    ];
-    for (const { text, line } of texts) {
-      for (const command of namedCommands(text, files)) {
-        checked++;
-        const fault = await faultOf(command);
-        if (fault !== undefined)
-          findings.push({ page: page.path, line, what: `\`${text.trim()}\` ${fault}` });
-      }
+    ].flatMap(({ text, line }) =>
+      namedCommands(text, files).map((command) => ({ page: page.path, line, text, command })),
+    ),
+  );
+  const findings: Finding[] = [];
+  const checked = named.length;
+  const next = named.values();
+  const work = async (): Promise<void> => {
+    for (const { page, line, text, command } of next) {
+      const fault = await faultOf(command);
+      if (fault !== undefined) findings.push({ page, line, what: `\`${text.trim()}\` ${fault}` });
     }
-  }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
   return { checked, findings };
 }
 

@@ -63,7 +63,7 @@ export async function lookInEveryGeneration({ client }: ClickHouse, ids: readonl
        where arrayExists(id -> position(toString({name: Identifier}), id) > 0, {needles: Array(String)})`,
       { database, table, name, needles },
     );
-    note(look, `${database}.${table}.${name}`, Number(row?.n ?? 0));
+    note(look, `${database}.${table}.${name}`, row?.n ?? 0);
   }
   return look;
 }

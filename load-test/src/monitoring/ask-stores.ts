@@ -5,6 +5,10 @@ import type { Row } from './ask-panel.js';
 /** The role that dashboards read with. */
 const READER = 'sluice_readonly';
 
+const NUMBERS_OF_ANY_SIZE = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC]);
+
+type TypeId = Parameters<typeof pg.types.getTypeParser>[0];
+
 /** Asks Postgres as a dashboard may: as the role of readers. Numbers of any size come as numbers. */
 export async function openPostgresReader(
   url: string,
@@ -12,10 +16,8 @@ export async function openPostgresReader(
   const client = new pg.Client({
     connectionString: url,
     types: {
-      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC
-          ? Number
-          : (pg.types.getTypeParser(oid, format as 'text') as (text: string) => unknown),
+      getTypeParser: (oid: TypeId, format?: 'text' | 'binary'): unknown =>
+        NUMBERS_OF_ANY_SIZE.has(oid) ? Number : pg.types.getTypeParser(oid, format),
     },
   });
   await client.connect();

@@ -7,8 +7,8 @@ import type { Panel, ShippedDashboard } from '@sluice/monitoring';
 import type { Answer, PanelResult } from './ask-panel.js';
 import { formatValue } from './format-value.js';
 
-const COLUMN = 50;
-const LINE = 30;
+const COLUMN = 42;
+const LINE = 28;
 const GAP = 6;
 const COLOURS = [
   '#56a64b',
@@ -175,10 +175,15 @@ function drawTable(answers: readonly Answer[]): string {
   const cell = (value: unknown): string =>
     typeof value === 'number'
       ? `<td class="number">${escape(formatValue(value, 'none'))}</td>`
-      : `<td>${escape(value instanceof Date ? value.toISOString().slice(0, 19).replace('T', ' ') : String(value ?? ''))}</td>`;
+      : `<td>${escape(textOf(value))}</td>`;
   return `<table><tr>${answer.columns.map((name) => `<th>${escape(name)}</th>`).join('')}</tr>${answer.rows
     .map((row) => `<tr>${row.map(cell).join('')}</tr>`)
     .join('')}</table>`;
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Date) return value.toISOString().slice(0, 19).replace('T', ' ');
+  return typeof value === 'string' || typeof value === 'boolean' ? String(value) : '';
 }
 
 function drawBars(answers: readonly Answer[], unit: string): string {

@@ -53,6 +53,8 @@ const HISTORY_DAYS = 7;
 /** Scrapes after the load, so that its end is seen. */
 const AFTER_MS = 6_000;
 const LOG_AWAY_MS = 8_000;
+const DRAIN_TIMEOUT_MS = 90_000;
+const DRAIN_POLL_MS = 500;
 
 /** Runs the shipped rules and dashboards on a real Prometheus that scrapes an instance under load, and asks every panel. */
 export async function runMonitoring(options: MonitoringOptions): Promise<MonitoringReport> {
@@ -95,9 +97,11 @@ export async function runMonitoring(options: MonitoringOptions): Promise<Monitor
     (dashboard: string) =>
     (source: 'prometheus' | 'postgres' | 'clickhouse'): QueryContext => ({
       // Metrics are as old as the run, the ledger counts by whole minutes, and a week of events was sent.
-      fromMs: { prometheus: fromMs, postgres: fromMs - 60_000, clickhouse: toMs - HISTORY_DAYS * 86_400_000 }[
-        source
-      ],
+      fromMs: {
+        prometheus: fromMs,
+        postgres: fromMs - 180_000,
+        clickhouse: toMs - HISTORY_DAYS * 86_400_000,
+      }[source],
       toMs,
       intervalSeconds: SCRAPE_SECONDS,
       scrapeSeconds: SCRAPE_SECONDS,
@@ -145,6 +149,9 @@ export async function runMonitoring(options: MonitoringOptions): Promise<Monitor
     await interrupted;
     trouble.abort();
     await troubled;
+    if (!(await untilDrained(gateway, signal))) {
+      problems.push(`the spool was not drained within ${DRAIN_TIMEOUT_MS / 1_000} s of the load's end`);
+    }
     await wait(AFTER_MS, signal);
     toMs = Date.now();
 
@@ -206,6 +213,17 @@ export async function runMonitoring(options: MonitoringOptions): Promise<Monitor
     problems,
     results,
   };
+}
+
+/** False when messages still wait on the gateway's disk at the end of the time. */
+async function untilDrained(gateway: string, signal: AbortSignal): Promise<boolean> {
+  const deadline = Date.now() + DRAIN_TIMEOUT_MS;
+  while (Date.now() < deadline && !signal.aborted) {
+    const answer = await fetch(`http://${gateway}/metrics`);
+    if (/^sluice_gateway_spool_messages 0$/m.test(await answer.text())) return true;
+    await wait(DRAIN_POLL_MS, signal);
+  }
+  return false;
 }
 
 async function readAllVariables(

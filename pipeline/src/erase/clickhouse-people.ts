@@ -73,7 +73,7 @@ export async function mutate(
        where database = {db: String} and table = {table: String} and not is_done and not is_killed`,
       { db: database, table },
     );
-    if (row === undefined || Number(row.open) === 0) return;
+    if (row === undefined || row.open === 0) return;
     if (row.reason !== '') throw new Error(`ClickHouse cannot change ${table}: ${row.reason}`);
     await delay(POLL_MS);
   }

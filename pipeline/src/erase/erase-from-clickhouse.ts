@@ -118,7 +118,7 @@ async function subtractCounts(
     body,
     token,
   );
-  return { events: rows.reduce((sum, row) => sum + Number(row.n), 0), buckets: rows.length };
+  return { events: rows.reduce((sum, row) => sum + row.n, 0), buckets: rows.length };
 }
 
 async function subtractReceipts(
@@ -175,7 +175,7 @@ async function eraseSessions(
     `select uniqExact(session_id) as n from (${own})`,
     params,
   );
-  const sessions = Number(counted?.n ?? 0);
+  const sessions = counted?.n ?? 0;
   if (sessions === 0) return { sessions, shared: 0 };
   await mutate(
     clickhouse,
@@ -213,7 +213,7 @@ export async function deleteEmptySums(
     const empty = `select ${key} from {db: Identifier}.${table} where project_id = {project: UInt32}
       group by ${key} having sum(events) = 0`;
     const [found] = await askRows<{ n: number }>(clickhouse, `select count() as n from (${empty})`, params);
-    if (Number(found?.n ?? 0) === 0) continue;
+    if ((found?.n ?? 0) === 0) continue;
     await mutate(
       clickhouse,
       generation,
@@ -237,7 +237,7 @@ async function deleteByHash(
     `select count() as n from {db: Identifier}.${table} where ${OWN}`,
     params,
   );
-  const rows = Number(found?.n ?? 0);
+  const rows = found?.n ?? 0;
   if (rows > 0) await mutate(clickhouse, generation, table, `delete where ${OWN}`, params);
   return { rows };
 }
@@ -264,7 +264,7 @@ async function countScores(
     );
     await pool.query(
       'update churn_runs set people = $3 where run_id = $1 and generation = $2 and people is not null',
-      [runId, generation, Number(left?.n ?? 0)],
+      [runId, generation, left?.n ?? 0],
     );
   }
   return { runs: runs.length };
@@ -283,7 +283,7 @@ async function deleteIdentities(
     `select count() as n from {db: Identifier}.identities where ${named}`,
     params,
   );
-  const rows = Number(found?.n ?? 0);
+  const rows = found?.n ?? 0;
   if (rows > 0) await mutate(clickhouse, generation, 'identities', `delete where ${named}`, params);
   return { rows };
 }
@@ -308,7 +308,7 @@ async function redactDevices(
     `select count() as n from {db: Identifier}.events where ${named}`,
     params,
   );
-  const rows = Number(found?.n ?? 0);
+  const rows = found?.n ?? 0;
   if (rows > 0)
     await mutate(clickhouse, generation, 'events', `update anonymous_id = '' where ${named}`, params);
   return { rows };

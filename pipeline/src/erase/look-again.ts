@@ -85,7 +85,7 @@ async function lookInClickHouse(
         `select count() as n from {db: Identifier}.${table} where project_id = {project: UInt32} and (${condition})`,
         { db: clickhouse.database(generation), project: projectId, hashes, before: requestedAt.getTime() },
       );
-      found[`g${generation}.${table}`] = Number(row?.n ?? 0);
+      found[`g${generation}.${table}`] = row?.n ?? 0;
     }
   }
   return found;

@@ -17,22 +17,18 @@ export const nameNobody = {
   /** JSON text: values that are the id. The text comes back as it was when there is none. */
   inJson(text: string, ids: readonly string[]): string {
     const named = new Set(ids);
-    let found = false;
-    const changed = replaceValues(JSON.parse(text) as JsonValue, (value) => {
-      const isNamed = named.has(String(value));
-      found ||= isNamed;
-      return isNamed ? NOBODY : value;
-    });
-    return found ? JSON.stringify(changed) : text;
+    const value = JSON.parse(text) as JsonValue;
+    const changed = replaceTexts(value, (of) => (named.has(of) ? NOBODY : of));
+    return JSON.stringify(changed) === JSON.stringify(value) ? text : JSON.stringify(changed);
   },
 };
 
-function replaceValues(value: JsonValue, replace: (value: string | number) => string | number): JsonValue {
+function replaceTexts(value: JsonValue, replace: (text: string) => string): JsonValue {
   if (typeof value === 'string') return replace(value);
-  if (Array.isArray(value)) return value.map((item) => replaceValues(item, replace));
+  if (Array.isArray(value)) return value.map((item) => replaceTexts(item, replace));
   if (!isObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, replaceValues(item ?? null, replace)]),
+    Object.entries(value).map(([key, item]) => [key, replaceTexts(item ?? null, replace)]),
   );
 }
 

@@ -142,19 +142,19 @@ async function expireRollups(
      from {db: Identifier}.events where ${expired}`,
     params,
   );
-  if (of !== undefined && Number(of.n) > 0) {
+  if (of !== undefined && of.n > 0) {
     const kept = `project_id = ${projectId} and timestamp >= fromUnixTimestamp64Milli(${before.getTime()}, 'UTC')`;
     await mutate(
       clickhouse,
       generation,
       'receipts_1m',
       'delete where project_id = {project: UInt32} and minute <= fromUnixTimestamp({last: Int64})',
-      { ...params, last: Number(of.last) },
+      { ...params, last: of.last },
     );
     await insertSelected(clickhouse, generation, {
       view: 'receipts_1m_from_events',
       table: 'receipts_1m',
-      events: `${kept} and toUnixTimestamp(toStartOfMinute(received_at)) <= ${Number(of.last)}`,
+      events: `${kept} and toUnixTimestamp(toStartOfMinute(received_at)) <= ${of.last}`,
     });
     await expireSessions(clickhouse, generation, params, { expired, kept });
   }

@@ -9,6 +9,7 @@
 {access} grant {on_cluster} select, insert, create database, create table, create view, drop database, drop table, drop view, alter, truncate, optimize, show on {prefix}_g*.* to {prefix}_pipeline;
 {access} grant {on_cluster} select on system.tables to {prefix}_pipeline;
 {access} grant {on_cluster} select on system.columns to {prefix}_pipeline;
+{access} grant {on_cluster} select on system.mutations to {prefix}_pipeline;
 {access} grant {on_cluster} select on system.settings to {prefix}_pipeline;
 {access} grant {on_cluster} cluster on *.* to {prefix}_pipeline;
 

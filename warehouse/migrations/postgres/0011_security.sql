@@ -116,8 +116,9 @@ insert into service_grants (service, object, privileges) values
   ('pipeline', 'rolled_up', 'select, insert, update, delete'),
   ('pipeline', 'jobs', 'select, insert, update, delete'),
   ('pipeline', 'cohorts', 'select, update'),
-  ('pipeline', 'saved_queries', 'select'),
-  ('pipeline', 'annotations', 'select'),
+  -- Ids of erased people are taken out of what is written down.
+  ('pipeline', 'saved_queries', 'select, update'),
+  ('pipeline', 'annotations', 'select, update'),
   ('pipeline', 'watches', 'select, insert, update'),
   ('pipeline', 'watch_defaults', 'select, insert'),
   ('pipeline', 'watch_series', 'select, insert, update, delete'),
@@ -137,6 +138,7 @@ insert into service_grants (service, object, privileges) values
   ('pipeline', 'erasures', 'select, insert, update'),
   ('pipeline', 'erased_people', 'select, insert, update, delete'),
   ('pipeline', 'erased_events', 'select, insert, delete'),
+  ('pipeline', 'expiries', 'select, insert, update'),
   ('pipeline', 'plan_versions', 'select'),
   ('pipeline', 'function make_event_partition(date)', 'execute'),
   ('pipeline', 'function drop_event_partition(date)', 'execute'),
@@ -178,6 +180,7 @@ insert into service_grants (service, object, privileges) values
   ('api', 'admin_actions', 'select, insert'),
   ('api', 'erasures', 'select, insert'),
   ('api', 'erasure_keys', 'select, insert'),
+  ('api', 'expiries', 'select'),
   ('api', 'plan_versions', 'select'),
 
   -- Dashboards and analysts: nothing that opens anything, and nothing that was refused.

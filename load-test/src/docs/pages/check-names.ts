@@ -92,9 +92,9 @@ export function checkNames(pages: readonly Page[], names: Names): { checked: num
   }
 }
 
-/** `/v1/users/:id` and `/v1/users/{user_id}` are the same route. */
+/** `/v1/users/:id`, `/v1/users/{user_id}` and `/v1/users/ID` are the same route. */
 export function routePattern(path: string): string {
-  return path.replaceAll(/:[a-z_]+|\{[^}]+\}/gi, ':').replace(/\/$/, '');
+  return path.replaceAll(/:\w+|\{[^}]+\}|(?<=\/)[A-Z][A-Z_]*(?=\/|$)/g, ':').replace(/\/$/, '');
 }
 
 /** Names of scripts that a text runs. */

