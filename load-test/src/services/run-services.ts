@@ -168,7 +168,7 @@ export async function runServices(options: ServicesOptions): Promise<ServicesRep
       restarts,
       unclean,
       landedBy: await metricOf(system.pipelines, 'sluice_pipeline_landed_total', 'sum'),
-      partitionsOf: await metricOf(system.pipelines, 'sluice_pipeline_lag_records', 'count'),
+      partitionsOf: await metricOf(system.pipelines, 'sluice_event_log_lag_records', 'count'),
       receipts: asked.length,
       receiptsWrong,
     };
@@ -193,7 +193,7 @@ async function untilSharing(pipelines: readonly ServiceProcess[], signal: AbortS
 /** `shared`, or what is missing; a busy worker may be late to tell. */
 async function lookAt(pipelines: readonly ServiceProcess[]): Promise<string> {
   try {
-    const partitions = await metricOf(pipelines, 'sluice_pipeline_lag_records', 'count');
+    const partitions = await metricOf(pipelines, 'sluice_event_log_lag_records', 'count');
     const landed = await metricOf(pipelines, 'sluice_pipeline_landed_total', 'sum');
     const counts = [...Object.values(partitions), ...Object.values(landed)];
     if (counts.every((count) => count > 0)) return 'shared';
