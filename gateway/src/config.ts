@@ -87,7 +87,9 @@ export const gatewaySettings = z.object({
     'Requests a minute with one write key; 0: no limit.',
   ),
   REDIS_URL: z.string().optional().describe('Redis that counts requests for all gateways together.'),
-  KEY_TTL_MS: integerSetting(D.keyTtlMs, { min: 1 }).describe('How soon a revoked key is refused, milliseconds.'),
+  KEY_TTL_MS: integerSetting(D.keyTtlMs, { min: 1 }).describe(
+    'How soon a revoked key is refused, milliseconds.',
+  ),
   DRAIN_TIMEOUT_MS: integerSetting(D.drainTimeoutMs).describe(
     'How long a shutdown tries to empty the spool, milliseconds.',
   ),

@@ -140,10 +140,11 @@ describe('a secret in the settings', () => {
     }
     const runs = [run(entry, environment, args), run(entry, fromFiles, args)];
     const codes = await Promise.all(runs.map(({ ended }) => ended));
-    for (const [index, { output }] of runs.entries()) {
-      expect(codes[index], output()).not.toBe(0);
-      expect(output()).not.toBe('');
-      expectNoSecret(output());
+    for (const [index, ended] of runs.entries()) {
+      const output = ended.output();
+      expect(codes[index], output).not.toBe(0);
+      expect(output).not.toBe('');
+      expectNoSecret(output);
     }
   });
 

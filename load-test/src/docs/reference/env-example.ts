@@ -3,7 +3,6 @@ import { commonDefault, listSettings, type Setting } from './list-settings.js';
 /** What a setting without a default may look like. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   TRUST_PROXY: '10.0.0.0/8',
-  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
   METRICS_TOKEN: 'a-long-random-text',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
   API_ORIGINS: 'https://dashboard.example.com',
