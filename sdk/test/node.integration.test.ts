@@ -97,6 +97,7 @@ describe('the SDK in Node', () => {
   async function withPipeline(work: (stores: Stores) => Promise<void>): Promise<void> {
     const stores = {
       postgres: gateway.database,
+      asPipeline: gateway.database,
       clickhouse: await openTestClickHouse(gateway.database.pool),
       log: gateway.log,
       projectId: gateway.projectId,

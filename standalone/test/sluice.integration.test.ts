@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -155,6 +155,86 @@ describe('sluice', () => {
       text: string;
     };
     expect(JSON.parse(shown.text)).toEqual({ type: 'track', userId: 'x' });
+  });
+
+  it('makes a project, changes what it has chosen, and lists it', async () => {
+    const made = await run('projects', 'create', 'shop', '--timezone', 'Europe/Berlin');
+    expect(JSON.parse(made.out)).toMatchObject({
+      name: 'shop',
+      timezone: 'Europe/Berlin',
+      ip_policy: 'truncate',
+    });
+    expect((await run('projects', 'create', 'shop')).code).toBe(1);
+    const changed = await run('projects', 'set', 'shop', '--retention-days', '30', '--ip-policy', 'discard');
+    expect(JSON.parse(changed.out)).toMatchObject({ retention_days: 30, ip_policy: 'discard' });
+    const listed = JSON.parse((await run('projects', 'list', '--json')).out) as { name: string }[];
+    expect(listed.map(({ name }) => name)).toEqual(['default', 'shop']);
+    expect((await run('projects', 'set', 'shop', '--timezone', 'Mars/Olympus')).code).toBe(2);
+    expect((await run('projects', 'set', 'nobody', '--plan-mode', 'off')).err).toContain('no project nobody');
+  });
+
+  it('compares a plan with the one in force, tries it on what came in, and puts it in force once', async () => {
+    const file = join(dataDir, 'plan.json');
+    const plan = {
+      signed_up: { type: 'object', properties: { plan: { type: 'string' } }, required: ['plan'] },
+    };
+    await writeFile(file, JSON.stringify(plan));
+    const { watermark } = await send({ batch: [message('planned')] });
+    await countSignUps(watermark);
+    const diff = await run('plan', 'diff', file, '--json');
+    expect(JSON.parse(diff.out)).toMatchObject({ changes: [{ event: 'signed_up', change: 'added' }] });
+    const hour = 3_600_000;
+    const range = [
+      '--from',
+      new Date(Date.now() - hour).toISOString(),
+      '--to',
+      new Date(Date.now() + hour).toISOString(),
+    ];
+    const checked = await run('plan', 'check', file, '--mode', 'block', ...range);
+    expect(checked.code).toBe(1);
+    expect((JSON.parse(checked.out) as { blocked: number }).blocked).toBeGreaterThan(0);
+    expect(JSON.parse((await run('plan', 'push', file, '--yes')).out)).toMatchObject({
+      pushed: true,
+      version: 1,
+    });
+    expect(JSON.parse((await run('plan', 'push', file, '--yes')).out)).toMatchObject({ pushed: false });
+  });
+
+  it('exports all that is stored of a person, erases it with a receipt, and nobody else', async () => {
+    const before = await countSignUps(
+      (await send({ batch: [message('leaver'), message('stayer')] })).watermark,
+    );
+    const out = join(dataDir, 'leaver.ndjson');
+    expect((await run('people', 'export', '--user', 'leaver', '--out', out)).code).toBe(0);
+    expect(await readFile(out, 'utf8')).toContain('leaver');
+    const erased = await run('people', 'erase', '--user', 'leaver', '--yes');
+    expect(erased.code, erased.err).toBe(0);
+    expect(
+      await countSignUps((await send({ batch: [message('leaver'), message('newcomer')] })).watermark),
+    ).toBe(before);
+    const [erasure] = JSON.parse((await run('people', 'erasures', '--json')).out) as { id: number }[];
+    const receipt = await run('people', 'receipt', String(erasure!.id));
+    expect(receipt.code, receipt.err).toBe(0);
+    expect(receipt.out).not.toContain('leaver');
+    expect((await run('audit')).code).toBe(0);
+  });
+
+  it('lists what was changed by whom, and names nobody who was erased', async () => {
+    const listed = await run('admin-actions', '--json', '--limit', '200');
+    const actions = (JSON.parse(listed.out) as { action: string; by: string }[]).map(({ action }) => action);
+    expect(actions).toEqual(
+      expect.arrayContaining([
+        'key.create',
+        'key.revoke',
+        'project.create',
+        'project.change',
+        'plan.change',
+        'person.export',
+        'person.erase',
+        'rollups.rebuild',
+      ]),
+    );
+    expect(listed.out).not.toContain('leaver');
   });
 
   it('tells wrong usage from failure by its exit code', async () => {

@@ -5,6 +5,7 @@ import { migrateClickHouse, migratePostgres, openClickHouse, type Postgres } fro
 import type { Command } from 'commander';
 import { embeddedDir, type StoreUrls } from '../store-urls.js';
 import { followJob } from './follow-job.js';
+import { noteAction } from './note-action.js';
 import { printJson, runningInstance, urlsOf, withPostgres } from './stores.js';
 
 /** `sluice churn run`: scores people now, whatever is due. */
@@ -23,6 +24,11 @@ export function registerChurn(program: Command): void {
       await withPostgres(command, async (postgres) => {
         await migratePostgres(postgres.pool);
         const projects = await findProjects(postgres, flags.project);
+        await noteAction(postgres.pool, {
+          action: 'churn.run',
+          target: flags.project ?? 'every project',
+          projectId: flags.project === undefined ? null : projects[0],
+        });
         if (embeddedAndIdle) {
           await scoreHere(postgres, urls, projects);
           return;

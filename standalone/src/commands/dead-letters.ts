@@ -3,6 +3,7 @@ import { eventOfLetter, replayDeadLetters } from '@sluice/pipeline';
 import type { Postgres } from '@sluice/warehouse';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseId } from './keys.js';
+import { noteAction } from './note-action.js';
 import { parseInstant } from './parse-instant.js';
 import { printJson, printTable, urlsOf, withPostgres } from './stores.js';
 
@@ -60,21 +61,29 @@ export function registerDeadLetters(program: Command): void {
     .option('--dry-run', 'say what would become of each, and change nothing')
     .option('--json', 'print nothing but JSON (what is printed is JSON anyway)')
     .action(async (flags: Filter & { id: number[]; dryRun?: boolean }, command: Command) => {
+      const filter = {
+        ...(flags.id.length > 0 ? { ids: flags.id } : {}),
+        ...(flags.code === undefined ? {} : { code: flags.code }),
+        ...(flags.project === undefined ? {} : { project: flags.project }),
+        ...(flags.event === undefined ? {} : { event: flags.event }),
+        ...(flags.from === undefined ? {} : { from: flags.from }),
+        ...(flags.to === undefined ? {} : { to: flags.to }),
+      };
       const report = await withPostgres(command, async (postgres) => {
+        if (flags.dryRun !== true) {
+          await noteAction(postgres.pool, {
+            action: 'dead_letters.replay',
+            target: 'dead letters',
+            details: filter,
+          });
+        }
         const log = await openEventLog(urlsOf(command).eventLog);
         try {
           return await replayDeadLetters({
             pool: postgres.pool,
             log,
             dryRun: flags.dryRun === true,
-            filter: {
-              ...(flags.id.length > 0 ? { ids: flags.id } : {}),
-              ...(flags.code === undefined ? {} : { code: flags.code }),
-              ...(flags.project === undefined ? {} : { project: flags.project }),
-              ...(flags.event === undefined ? {} : { event: flags.event }),
-              ...(flags.from === undefined ? {} : { from: flags.from }),
-              ...(flags.to === undefined ? {} : { to: flags.to }),
-            },
+            filter,
             onProgress: ({ matched, replayed, refused }) =>
               process.stderr.write(
                 `\rDead letters: ${matched} looked at, ${replayed} accepted, ${refused} still rejected \u001b[K`,

@@ -10,7 +10,7 @@ import {
   requestJob,
   type ErasureReceipt,
 } from '@sluice/pipeline';
-import { createLogger } from '@sluice/service-kit';
+import { commandActor, createLogger, inTransaction, recordAdminAction } from '@sluice/service-kit';
 import {
   migrateClickHouse,
   migratePostgres,
@@ -26,6 +26,7 @@ import { pipeline } from 'node:stream/promises';
 import { embeddedDir } from '../store-urls.js';
 import { confirm } from './confirm.js';
 import { followJob } from './follow-job.js';
+import { noteAction } from './note-action.js';
 import { parseId } from './keys.js';
 import { findProject } from './projects.js';
 import { printJson, printTable, runningInstance, urlsOf, withPostgres } from './stores.js';
@@ -67,10 +68,17 @@ export function registerPeople(program: Command): void {
           if (flags.yes !== true && !(await confirm(question))) {
             throw new Error('Nothing was erased.');
           }
-          const erasureId = await requestErasure(postgres.pool, {
-            projectId,
-            ids: named,
-            requestedBy: flags.by,
+          const erasureId = await inTransaction(postgres.pool, async (client) => {
+            const asked = await requestErasure(client, { projectId, ids: named, requestedBy: flags.by });
+            // Who is erased is not said: it would be all that is left of them.
+            await recordAdminAction(client, {
+              by: commandActor(),
+              action: 'person.erase',
+              target: `erasure ${asked}`,
+              projectId,
+              details: { requested_by: flags.by },
+            });
+            return asked;
           });
           await carryOut(command, postgres, erasureId, flags.wait);
         });
@@ -85,6 +93,7 @@ export function registerPeople(program: Command): void {
       await withPostgres(command, async (postgres) => {
         await migratePostgres(postgres.pool);
         const projectId = await findProject(postgres, flags.project);
+        await noteAction(postgres.pool, { action: 'person.export', target: 'a person', projectId });
         const clickhouse = await openFree(command);
         let lines = 0;
         try {

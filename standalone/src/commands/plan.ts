@@ -1,4 +1,5 @@
 import { planModeSchema, type PlanEvents, type PlanMode } from '@sluice/contracts';
+import { commandActor, inTransaction, recordAdminAction } from '@sluice/service-kit';
 import { migratePostgres, type Postgres } from '@sluice/warehouse';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { userInfo } from 'node:os';
@@ -55,7 +56,7 @@ export function registerPlan(program: Command): void {
         ) {
           throw new Error('Nothing was changed.');
         }
-        const version = await pushPlan(postgres, stored.projectId, next, flags.by);
+        const version = await pushPlan(postgres, flags.project, { stored, next, by: flags.by });
         printJson({ project: flags.project, pushed: true, version, breaking: isBreaking(changes), changes });
       });
     });
@@ -150,23 +151,36 @@ async function readYesterday({ pool }: Postgres, timezone: string): Promise<{ fr
   return { from: from.toISOString(), to: to.toISOString() };
 }
 
+/** Puts a plan in force and notes it. Resolves with its version. */
 async function pushPlan(
   { pool }: Postgres,
-  projectId: number,
-  plan: PlanEvents,
-  by: string,
+  project: string,
+  { stored, next, by }: { stored: StoredPlan; next: PlanEvents; by: string },
 ): Promise<number> {
-  // One statement: the plan in force is always the newest version. Its row's lock keeps two pushes apart.
-  const pushed = await pool.query<{ version: number }>(
-    `with changed as (
+  const { projectId } = stored;
+  return inTransaction(pool, async (client) => {
+    // One statement: the plan in force is always the newest version. Its row's lock keeps two pushes apart.
+    const pushed = await client.query<{ version: number }>(
+      `with changed as (
        update projects set tracking_plan = $2 where project_id = $1 returning project_id
      )
      insert into plan_versions (project_id, version, plan, pushed_by)
      select project_id, coalesce((select max(version) from plan_versions v where v.project_id = $1), 0) + 1, $2, $3
      from changed returning version`,
-    [projectId, JSON.stringify(plan), by],
-  );
-  return pushed.rows[0]!.version;
+      [projectId, JSON.stringify(next), by],
+    );
+    const { version } = pushed.rows[0]!;
+    await recordAdminAction(client, {
+      by: commandActor(),
+      action: 'plan.change',
+      target: project,
+      projectId,
+      before: stored.plan,
+      after: next,
+      details: { version, pushed_by: by },
+    });
+    return version;
+  });
 }
 
 function isBreaking(changes: readonly PlanChange[]): boolean {

@@ -1,5 +1,7 @@
+import { commandActor, inTransaction, recordAdminAction } from '@sluice/service-kit';
 import { migratePostgres, type Postgres } from '@sluice/warehouse';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import type pg from 'pg';
 import { printJson, printTable, withPostgres } from './stores.js';
 
 interface Choices {
@@ -33,14 +35,17 @@ export function registerProjects(program: Command): void {
     .description('make a project')
     .argument('<name>', 'its name')
     .action(async (name: string, flags: Choices, command: Command) => {
-      await withPostgres(command, async (postgres) => {
-        await migratePostgres(postgres.pool);
-        const made = await postgres.pool.query(
-          'insert into projects (name) values ($1) on conflict (name) do nothing',
-          [name],
-        );
-        if (made.rowCount === 0) throw new Error(`There is a project ${name} already.`);
-        printJson(await choose(postgres, name, flags));
+      await withPostgres(command, async ({ pool }) => {
+        await migratePostgres(pool);
+        const made = await inTransaction(pool, async (client) => {
+          const inserted = await client.query(
+            'insert into projects (name) values ($1) on conflict (name) do nothing',
+            [name],
+          );
+          if (inserted.rowCount === 0) throw new Error(`There is a project ${name} already.`);
+          return choose(client, 'project.create', name, flags);
+        });
+        printJson(made);
       });
     });
 
@@ -52,7 +57,10 @@ export function registerProjects(program: Command): void {
       await withPostgres(command, async (postgres) => {
         await migratePostgres(postgres.pool);
         await findProject(postgres, name);
-        printJson(await choose(postgres, name, flags));
+        const changed = await inTransaction(postgres.pool, (client) =>
+          choose(client, 'project.change', name, flags),
+        );
+        printJson(changed);
       });
     });
 }
@@ -84,8 +92,15 @@ function withChoices(command: Command): Command {
     );
 }
 
-async function choose({ pool }: Postgres, name: string, choices: Choices): Promise<Record<string, unknown>> {
-  await pool.query(
+/** Changes the project and notes it, in the transaction that is open. */
+async function choose(
+  client: pg.ClientBase,
+  action: 'project.create' | 'project.change',
+  name: string,
+  choices: Choices,
+): Promise<Record<string, unknown>> {
+  const before = action === 'project.create' ? undefined : await readProject(client, name);
+  await client.query(
     `update projects set timezone = coalesce($2, timezone), plan_mode = coalesce($3, plan_mode),
        ip_policy = coalesce($4, ip_policy), retention_days = case when $5 then $6 else retention_days end
      where name = $1`,
@@ -98,7 +113,26 @@ async function choose({ pool }: Postgres, name: string, choices: Choices): Promi
       choices.retentionDays ?? null,
     ],
   );
-  const found = await pool.query<Record<string, unknown>>(`${SELECT} where name = $1`, [name]);
+  const after = await readProject(client, name);
+  await recordAdminAction(client, {
+    by: commandActor(),
+    action,
+    target: name,
+    projectId: after.id,
+    before,
+    after,
+    details: { ...choices },
+  });
+  return after;
+}
+
+async function readProject(
+  client: pg.ClientBase,
+  name: string,
+): Promise<Record<string, unknown> & { id: number }> {
+  const found = await client.query<Record<string, unknown> & { id: number }>(`${SELECT} where name = $1`, [
+    name,
+  ]);
   return found.rows[0]!;
 }
 

@@ -4,6 +4,7 @@ import { migrateClickHouse, migratePostgres, openClickHouse, type Postgres } fro
 import type { Command } from 'commander';
 import { embeddedDir } from '../store-urls.js';
 import { followJob } from './follow-job.js';
+import { noteAction } from './note-action.js';
 import { printJson, runningInstance, urlsOf, withPostgres } from './stores.js';
 
 /** `sluice rebuild`: makes the rollups anew from the raw events and swaps them in while events keep coming. */
@@ -18,6 +19,7 @@ export function registerRebuild(program: Command): void {
         embeddedDir(urls.clickhouse) !== undefined && (await runningInstance(command)) === undefined;
       await withPostgres(command, async (postgres) => {
         await migratePostgres(postgres.pool);
+        await noteAction(postgres.pool, { action: 'rollups.rebuild', target: 'rollups' });
         if (embeddedAndIdle) {
           await rebuildHere(postgres, urls.clickhouse);
           return;
