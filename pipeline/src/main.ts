@@ -55,7 +55,10 @@ await runService('pipeline', pipelineSettings, async (config, { log: logger, tra
     metricsToken: config.METRICS_TOKEN,
   });
   app.readiness.add('postgres', () => postgres.pool.query('select 1'));
-  app.readiness.add('clickhouse', () => clickhouse.client.ping());
+  app.readiness.add('clickhouse', async () => {
+    const pong = await clickhouse.client.ping();
+    if (!pong.success) throw pong.error;
+  });
   app.readiness.add('event log', () => log.ping());
   await app.listen({ host: config.HOST, port: config.PORT });
 

@@ -53,7 +53,7 @@ describe('the pages of this repository', () => {
     const texts = await Promise.all(sources.map((path) => readFile(join(repositoryRoot, path), 'utf8')));
     for (const { name } of COMMAND_ENVIRONMENT) {
       expect(
-        texts.some((text) => text.includes(`'${name}'`)),
+        texts.some((text) => new RegExp(`\\b${name}\\b`).test(text)),
         name,
       ).toBe(true);
     }

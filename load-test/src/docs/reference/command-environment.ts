@@ -26,6 +26,37 @@ export const COMMAND_ENVIRONMENT: readonly { name: string; of: string; meaning: 
     meaning: 'With which key. Default: the one of the data directory.',
   },
   {
+    name: 'SLUICE_GATEWAY_PASSWORD',
+    of: '`sluice migrate`',
+    meaning: "Makes the gateway's login in Postgres, with this password. Also by `_FILE`.",
+  },
+  {
+    name: 'SLUICE_PIPELINE_PASSWORD',
+    of: '`sluice migrate`',
+    meaning: "Makes the pipeline's logins in both stores, with this password. Also by `_FILE`.",
+  },
+  {
+    name: 'SLUICE_API_PASSWORD',
+    of: '`sluice migrate`',
+    meaning: "Makes the analytics API's logins in both stores, with this password. Also by `_FILE`.",
+  },
+  {
+    name: 'SLUICE_READONLY_PASSWORD',
+    of: '`sluice migrate`',
+    meaning:
+      'Makes the logins of dashboards and analysts, who only read, with this password. Also by `_FILE`.',
+  },
+  {
+    name: 'TEST_POSTGRES_URL',
+    of: '`npm test`',
+    meaning: 'A Postgres for the tests, in place of one they start themselves.',
+  },
+  {
+    name: 'TEST_CLICKHOUSE_URL',
+    of: '`npm test`',
+    meaning: 'A ClickHouse for the tests, in place of the embedded engine.',
+  },
+  {
     name: 'KAFKA_BROKERS',
     of: '`npm test`',
     meaning: '`host:port` of a broker for the tests of Kafka, in place of one they start themselves.',
