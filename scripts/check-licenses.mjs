@@ -17,7 +17,7 @@ const ALLOWED = new Set([
     'BlueOak-1.0.0',
     'Unlicense',
   ],
-  ...['CC0-1.0', 'PostgreSQL', 'Python-2.0', 'Zlib'],
+  ...['CC0-1.0', 'PostgreSQL', 'PSF-2.0', 'Python-2.0', 'Zlib'],
 ]);
 
 /** `MIT OR GPL-2.0` lets us choose; `MIT AND Zlib` binds to both. */
