@@ -199,30 +199,47 @@ async function eraseSessions(
   return { sessions, shared: shared.length };
 }
 
-/** Called while nothing is rolled up: a sum is then the same in every part that it is looked for. */
+/**
+ * Called while nothing is rolled up. Which sums are empty is read first and then told: a change goes through one part after
+ * the other, and to the second the first would be gone already, so that a sum asked for there would not be empty any more.
+ */
 export async function deleteEmptySums(
   clickhouse: ClickHouse,
   generation: number,
   projectId: number,
 ): Promise<void> {
   for (const [table, key] of [
-    ['counts_15m', 'event, type, is_bot, bucket'],
-    ['receipts_1m', 'minute'],
+    ['counts_15m', ['event', 'type', 'is_bot', 'bucket']],
+    ['receipts_1m', ['minute']],
   ] as const) {
-    const params = { db: clickhouse.database(generation), project: projectId };
-    const empty = `select ${key} from {db: Identifier}.${table} where project_id = {project: UInt32}
-      group by ${key} having sum(events) = 0`;
-    const [found] = await askRows<{ n: number }>(clickhouse, `select count() as n from (${empty})`, params);
-    if ((found?.n ?? 0) === 0) continue;
-    await mutate(
+    const columns = key.join(', ');
+    const rows = await askRows<Record<string, string>>(
       clickhouse,
-      generation,
-      table,
-      `delete where project_id = {project: UInt32} and (${key}) in (${empty})`,
-      params,
+      `select ${key.map((column) => `toString(${column}) as ${column}_text`).join(', ')}
+       from {db: Identifier}.${table} where project_id = {project: UInt32}
+       group by ${columns} having sum(events) = 0`,
+      { db: clickhouse.database(generation), project: projectId },
     );
+    for (let first = 0; first < rows.length; first += SUMS_OF_A_CHANGE) {
+      const some = rows.slice(first, first + SUMS_OF_A_CHANGE);
+      const values = key.map((column) => `{${column}: Array(String)}`).join(', ');
+      await mutate(
+        clickhouse,
+        generation,
+        table,
+        `delete where project_id = {project: UInt32} and (${key.map((column) => `toString(${column})`).join(', ')}) in (
+           select ${key.map((_, index) => `z.${index + 1}`).join(', ')} from (select arrayJoin(arrayZip(${values})) as z))`,
+        {
+          project: projectId,
+          ...Object.fromEntries(key.map((column) => [column, some.map((row) => row[`${column}_text`])])),
+        },
+      );
+    }
   }
 }
+
+/** A statement must not grow without bound. */
+const SUMS_OF_A_CHANGE = 2_000;
 
 /** Rows of a table that this statement names, among `user_days`, `active_days`, `actors`, `churn_scores` and `events`. */
 async function deleteByHash(

@@ -71,7 +71,9 @@ function readBlock(bytes: Buffer): Record<string, string>[] {
   for (let column = 0; column < columns; column++) {
     const name = readText();
     expect(name).toBe(EVENT_COLUMNS[column]);
-    for (const [index, value] of readColumn(readText(), rows.length).entries()) rows[index]![name] = value;
+    const type = readText();
+    const values = rows.length === 0 ? [] : readColumn(type, rows.length);
+    for (const [index, value] of values.entries()) rows[index]![name] = value;
   }
   expect(columns).toBe(EVENT_COLUMNS.length);
   expect(at).toBe(bytes.length);

@@ -228,9 +228,14 @@ export function encodeBlock(
   rows: number,
   kept?: Uint32Array,
 ): Buffer {
+  const count = kept?.length ?? rows;
   return Buffer.concat([
-    encodeBlockHead(columns.length, kept?.length ?? rows),
-    ...columns.flatMap(([name, type, column]) => [...encodeColumnHead(name, type), ...column.encode(kept)]),
+    encodeBlockHead(columns.length, count),
+    // A column without values has nothing behind its type, not even what else stands in front of them.
+    ...columns.flatMap(([name, type, column]) => [
+      ...encodeColumnHead(name, type),
+      ...(count === 0 ? [] : column.encode(kept)),
+    ]),
   ]);
 }
 
