@@ -46,17 +46,19 @@ export function createFlagChecker(root: string): (command: NamedCommand) => Prom
     return help;
   };
   return async ({ file, subcommands, flags }) => {
-    let help = await helpOf(file, []);
+    let last = await helpOf(file, []);
+    let help = last;
     let path: string[] = [];
     for (const word of subcommands) {
-      if (!new RegExp(`^  ${word}(?:[| ]|$)`, 'm').test(help)) {
+      if (!new RegExp(`^  ${word}(?:[| ]|$)`, 'm').test(last)) {
         // A command without subcommands takes arguments.
-        return /^Commands:/m.test(help)
+        return /^Commands:/m.test(last)
           ? `has no command ${[...path, word].join(' ')}`
           : flagFault(help, flags);
       }
       path = [...path, word];
-      help += await helpOf(file, path);
+      last = await helpOf(file, path);
+      help += last;
     }
     return flagFault(help, flags);
   };
