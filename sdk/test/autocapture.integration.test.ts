@@ -436,8 +436,11 @@ describe('scroll', () => {
     site.serve('/a', { scroll: true }, tall);
     site.serve('/b', {});
     await page.goto(`${site.url}/a`);
+    await page.evaluate(() => addEventListener('pageshow', () => Object.assign(window, { isBack: true })));
     await page.goto(`${site.url}/b`);
     await page.goBack({ waitUntil: 'commit' });
+    // The page is there before it runs again: left at once, it would not have known that it was back.
+    await page.waitForFunction(() => 'isBack' in window);
     await page.goto(`${site.url}/b`);
     expect(pathsOf(await arrivedSoFar(2))).toEqual(['/a', '/a']);
   });
