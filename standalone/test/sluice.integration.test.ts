@@ -167,6 +167,8 @@ describe('sluice', () => {
     expect((await run('projects', 'create', 'shop')).code).toBe(1);
     const changed = await run('projects', 'set', 'shop', '--retention-days', '30', '--ip-policy', 'discard');
     expect(JSON.parse(changed.out)).toMatchObject({ retention_days: 30, ip_policy: 'discard' });
+    const kept = await run('projects', 'set', 'shop', '--retention-days', 'forever');
+    expect(JSON.parse(kept.out)).toMatchObject({ retention_days: null, ip_policy: 'discard' });
     const listed = JSON.parse((await run('projects', 'list', '--json')).out) as { name: string }[];
     expect(listed.map(({ name }) => name)).toEqual(['default', 'shop']);
     expect((await run('projects', 'set', 'shop', '--timezone', 'Mars/Olympus')).code).toBe(2);

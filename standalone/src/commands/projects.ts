@@ -8,7 +8,8 @@ interface Choices {
   timezone?: string;
   planMode?: string;
   ipPolicy?: string;
-  retentionDays?: number | null;
+  /** A parser's null would come as an empty text: commander takes it for a failure. */
+  retentionDays?: number | 'forever';
 }
 
 /** `sluice projects list | create | set`. */
@@ -110,7 +111,7 @@ async function choose(
       choices.planMode ?? null,
       choices.ipPolicy ?? null,
       choices.retentionDays !== undefined,
-      choices.retentionDays ?? null,
+      choices.retentionDays === 'forever' ? null : (choices.retentionDays ?? null),
     ],
   );
   const after = await readProject(client, name);
@@ -155,8 +156,8 @@ function parseTimezone(text: string): string {
   }
 }
 
-function parseRetention(text: string): number | null {
-  if (text === 'forever') return null;
+function parseRetention(text: string): number | 'forever' {
+  if (text === 'forever') return text;
   const days = Number(text);
   if (Number.isSafeInteger(days) && days >= 1 && days <= 36_500) return days;
   throw new InvalidArgumentError('Days are a whole number from 1, or `forever`.');
