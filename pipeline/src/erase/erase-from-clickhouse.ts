@@ -1,4 +1,4 @@
-import { inTransaction } from '../watch/in-transaction.js';
+import { inTransaction } from '@sluice/service-kit';
 import type { ClickHouse } from '@sluice/warehouse';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
@@ -66,18 +66,10 @@ export async function eraseFromClickHouse(
 
 /** Does `work` while nothing is rolled up and no other generation goes live. */
 export async function aloneWithRollups<T>(pool: pg.Pool, work: () => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let isBroken = true;
-  try {
-    const result = await inTransaction(client, async () => {
-      await client.query('select pg_advisory_xact_lock($1, 0)', [LOCKS.ROLLUPS]);
-      return work();
-    });
-    isBroken = false;
-    return result;
-  } finally {
-    client.release(isBroken);
-  }
+  return inTransaction(pool, async (client) => {
+    await client.query('select pg_advisory_xact_lock($1, 0)', [LOCKS.ROLLUPS]);
+    return work();
+  });
 }
 
 const OWN = 'project_id = {project: UInt32} and actor_hash in {hashes: Array(UInt64)}';

@@ -1,8 +1,7 @@
-import type { Logger } from '@sluice/service-kit';
+import { inTransaction, type Logger } from '@sluice/service-kit';
 import { dropGeneration, type ClickHouse } from '@sluice/warehouse';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
-import { inTransaction } from '../watch/in-transaction.js';
 import { hashesOf } from './clickhouse-people.js';
 import { eraseFromClickHouse } from './erase-from-clickhouse.js';
 import { eraseFromPostgres } from './erase-from-postgres.js';
@@ -106,49 +105,34 @@ async function forgetRows(
   erasure: Erasure,
   { pool, clickhouse, logger, onStep = () => undefined }: EraseOptions,
 ): Promise<Awaited<ReturnType<typeof eraseFromPostgres>>> {
-  const client = await pool.connect();
-  let isBroken = true;
-  try {
-    const erased = await inTransaction(client, async () => {
-      const result = await eraseFromPostgres(
-        {
-          pool,
-          clickhouse,
-          onStep: () => undefined,
-          onRefusedRow: (row, error) =>
-            logger.warn({ eventId: row.eventId, reason: error.message }, 'rolled up as text'),
-        },
-        client,
-        erasure,
-      );
-      await noteStep(client, erasure, 'postgres', result.counts);
-      await onStep('raw-written');
-      return result;
-    });
-    isBroken = false;
-    return erased;
-  } finally {
-    client.release(isBroken);
-  }
+  return inTransaction(pool, async (client) => {
+    const result = await eraseFromPostgres(
+      {
+        pool,
+        clickhouse,
+        onStep: () => undefined,
+        onRefusedRow: (row, error) =>
+          logger.warn({ eventId: row.eventId, reason: error.message }, 'rolled up as text'),
+      },
+      client,
+      erasure,
+    );
+    await noteStep(client, erasure, 'postgres', result.counts);
+    await onStep('raw-written');
+    return result;
+  });
 }
 
 /** Answers that are remembered go by how many events were rolled up: one more, and none of them is given again. */
 async function forgetAnswers(pool: pg.Pool, erasure: Erasure): Promise<void> {
-  const client = await pool.connect();
-  let isBroken = true;
-  try {
-    await inTransaction(client, async () => {
-      await client.query(
-        `insert into rolled_up (project_id, events) values ($1, 1)
+  await inTransaction(pool, async (client) => {
+    await client.query(
+      `insert into rolled_up (project_id, events) values ($1, 1)
          on conflict (project_id) do update set events = rolled_up.events + 1`,
-        [erasure.projectId],
-      );
-      await moveOn(client, erasure, 'columnar');
-    });
-    isBroken = false;
-  } finally {
-    client.release(isBroken);
-  }
+      [erasure.projectId],
+    );
+    await moveOn(client, erasure, 'columnar');
+  });
 }
 
 /** Notes the receipt, and forgets who it was; from this instant on, the person may come anew. */

@@ -1,6 +1,6 @@
+import { inTransaction } from '@sluice/service-kit';
 import type pg from 'pg';
 import { LOCKS } from '../land/locks.js';
-import { inTransaction } from '../watch/in-transaction.js';
 import { deleteEvents } from './erase-from-postgres.js';
 import type { Erasure } from './erasures.js';
 import { idsNamedBy } from './names-in-letters.js';
@@ -53,22 +53,15 @@ export async function sweepEvents(
   );
   const own = found.rows.filter((row) => row.is_own).map((row) => row.event_id);
   const others = found.rows.filter((row) => !row.is_own).map((row) => row.event_id);
-  const client = await pool.connect();
-  try {
-    if (own.length > 0) {
-      await inTransaction(client, async () => {
-        await client.query('select pg_advisory_xact_lock($1, 0)', [LOCKS.ROLLUPS]);
-        await deleteEvents(client, projectId, ids, own);
-      });
-    }
-    for (let start = 0; start < others.length; start += ROWS_PER_STEP) {
-      const part = others.slice(start, start + ROWS_PER_STEP);
-      await inTransaction(client, () => redact(client, projectId, ids, part));
-    }
-    client.release();
-  } catch (error) {
-    client.release(true);
-    throw error;
+  if (own.length > 0) {
+    await inTransaction(pool, async (client) => {
+      await client.query('select pg_advisory_xact_lock($1, 0)', [LOCKS.ROLLUPS]);
+      await deleteEvents(client, projectId, ids, own);
+    });
+  }
+  for (let start = 0; start < others.length; start += ROWS_PER_STEP) {
+    const part = others.slice(start, start + ROWS_PER_STEP);
+    await inTransaction(pool, (client) => redact(client, projectId, ids, part));
   }
   return { deleted: own.length, redacted: others.length };
 }

@@ -1,4 +1,4 @@
-import type { Logger } from '@sluice/service-kit';
+import { inTransaction, type Logger } from '@sluice/service-kit';
 import type { ClickHouse } from '@sluice/warehouse';
 import type pg from 'pg';
 import { askRows, mutate } from '../erase/clickhouse-people.js';
@@ -10,7 +10,6 @@ import { LOCKS } from '../land/locks.js';
 import { flushLocked } from '../roll-up/flush-batches.js';
 import { insertSelected } from '../roll-up/insert-batch.js';
 import { listSentGroups } from '../roll-up/pending-batch.js';
-import { inTransaction } from '../watch/in-transaction.js';
 
 export interface ExpireOptions {
   pool: pg.Pool;
@@ -92,37 +91,29 @@ async function expireRows(
   projectId: number,
   before: Date,
 ): Promise<number> {
-  const client = await pool.connect();
-  let isBroken = true;
   let events = 0;
-  try {
-    for (;;) {
-      const step = await inTransaction(client, async () => {
-        // As an erasure does: what was sent is finished first, and no landing is under way that looked before.
-        await client.query('select pg_advisory_xact_lock($1, 0)', [LOCKS.ROLLUPS]);
-        const tools = {
-          pool,
-          clickhouse,
-          onStep: () => undefined,
-          onRefusedRow: (row: { eventId: string }, error: Error) =>
-            logger.warn({ eventId: row.eventId, reason: error.message }, 'rolled up as text'),
-        };
-        for (const rollupId of await listSentGroups(client)) await flushLocked(tools, client, rollupId);
-        await client.query('select pg_advisory_xact_lock($1, $2)', [LOCKS.PEOPLE, projectId]);
-        const found = await client.query<{ event_id: string }>(
-          'select event_id from events where project_id = $1 and "timestamp" < $2 limit $3',
-          [projectId, before, rowsPerStep],
-        );
-        const ids = found.rows.map(({ event_id }) => event_id);
-        return (await deleteEvents(client, projectId, null, ids)).events;
-      });
-      events += step;
-      if (step === 0) break;
-    }
-    isBroken = false;
-    return events;
-  } finally {
-    client.release(isBroken);
+  for (;;) {
+    const step = await inTransaction(pool, async (client) => {
+      // As an erasure does: what was sent is finished first, and no landing is under way that looked before.
+      await client.query('select pg_advisory_xact_lock($1, 0)', [LOCKS.ROLLUPS]);
+      const tools = {
+        pool,
+        clickhouse,
+        onStep: () => undefined,
+        onRefusedRow: (row: { eventId: string }, error: Error) =>
+          logger.warn({ eventId: row.eventId, reason: error.message }, 'rolled up as text'),
+      };
+      for (const rollupId of await listSentGroups(client)) await flushLocked(tools, client, rollupId);
+      await client.query('select pg_advisory_xact_lock($1, $2)', [LOCKS.PEOPLE, projectId]);
+      const found = await client.query<{ event_id: string }>(
+        'select event_id from events where project_id = $1 and "timestamp" < $2 limit $3',
+        [projectId, before, rowsPerStep],
+      );
+      const ids = found.rows.map(({ event_id }) => event_id);
+      return (await deleteEvents(client, projectId, null, ids)).events;
+    });
+    if (step === 0) return events;
+    events += step;
   }
 }
 
