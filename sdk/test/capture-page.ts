@@ -30,6 +30,9 @@ window.startCapture = ({ host, writeKey, run, capture: wanted }) => {
       factories[name]!(options === true ? {} : options),
     ),
     redact: (message) => ({ ...message, context: { ...message.context, run } }),
-    onError: (error) => setTimeout(() => void Promise.reject(error)),
+    onError(error) {
+      // A busy machine may open it late. Messages are kept elsewhere then, and go out all the same.
+      if (error.message !== 'IndexedDB does not open') setTimeout(() => void Promise.reject(error));
+    },
   });
 };

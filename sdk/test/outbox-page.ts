@@ -5,6 +5,9 @@ import { createStoredOutbox } from '../src/browser/stored-outbox.js';
 import { describeOutbox } from '../src/core/testing/outbox-contract.js';
 import { runTests, type Outcome } from './tests-in-page.js';
 
+/** A busy machine may take longer than a page would wait. */
+const OPEN_TIMEOUT_MS = 60_000;
+
 type Kind = 'indexed-db' | 'local-storage' | 'memory';
 
 /** Runs the contract of outboxes in this page, over the store it has. */
@@ -18,7 +21,7 @@ export async function runContract(kind: Kind): Promise<Outcome[]> {
       async open(bounds) {
         const storage = createStorage(kind === 'memory' ? undefined : name);
         storage.keep();
-        const opening = kind === 'indexed-db' ? openDatabase(name) : undefined;
+        const opening = kind === 'indexed-db' ? openDatabase(name, OPEN_TIMEOUT_MS) : undefined;
         const store = createMessageStore(storage, opening, (error) => {
           throw error;
         });
@@ -34,4 +37,24 @@ export async function runContract(kind: Kind): Promise<Outcome[]> {
   return runTests();
 }
 
-Object.assign(window, { runContract });
+/** Gives up a database that is not to be had yet. Resolves, with the error, once another page could delete it after all. */
+export async function giveUpOpening(): Promise<string> {
+  const name = 'held';
+  const held = await finished(indexedDB.open(name));
+  // Openings queue up behind a deletion, and that waits for whoever has it open.
+  const deletion = finished(indexedDB.deleteDatabase(name));
+  const error = await openDatabase(name, 1).then(() => 'opened', String);
+  held.close();
+  await deletion;
+  await finished(indexedDB.deleteDatabase(name));
+  return error;
+}
+
+function finished<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error!);
+  });
+}
+
+Object.assign(window, { runContract, giveUpOpening });

@@ -48,4 +48,11 @@ describe('in a browser', () => {
     expect(outcomes.length).toBeGreaterThan(10);
     await page.close();
   });
+
+  it('a database that opens too late is given up, and in the way of nobody', async () => {
+    const page = await browser.newPage();
+    await page.goto(url);
+    expect(await page.evaluate('window.giveUpOpening()')).toBe('Error: IndexedDB does not open');
+    await page.close();
+  });
 });

@@ -1,5 +1,5 @@
 const STORE = 'messages';
-/** Some browsers never answer. */
+/** Some browsers never answer, and some answer late: then this page does without. */
 const OPEN_TIMEOUT_MS = 3_000;
 
 /** Messages in IndexedDB, by their keys. Methods reject once the browser has closed the database. */
@@ -20,8 +20,8 @@ export interface Database {
  * microtask, that runs at the end of the task and before any navigation, fills and commits: until its commit a put is worth
  * nothing, and each one costs the calling code a message to another process.
  */
-export async function openDatabase(name: string): Promise<Database> {
-  const database = await open(name);
+export async function openDatabase(name: string, timeoutMs = OPEN_TIMEOUT_MS): Promise<Database> {
+  const database = await open(name, timeoutMs);
   database.onversionchange = () => database.close();
   /** What the running task puts. */
   let batch: [json: string, key: string][] | undefined;
@@ -63,12 +63,17 @@ export async function openDatabase(name: string): Promise<Database> {
   };
 }
 
-function open(name: string): Promise<IDBDatabase> {
+function open(name: string, timeoutMs: number): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
+    let isLate = false;
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onsuccess = () => resolve(request.result);
+    // One that nobody uses would keep other pages from deleting it.
+    request.onsuccess = () => (isLate ? request.result.close() : resolve(request.result));
     request.onerror = () => reject(request.error!);
-    setTimeout(() => reject(new Error('IndexedDB does not open')), OPEN_TIMEOUT_MS);
+    setTimeout(() => {
+      isLate = true;
+      reject(new Error('IndexedDB does not open'));
+    }, timeoutMs);
   });
 }
