@@ -5,6 +5,7 @@ import { measureConsumption, type EventLog, type LogConsumer, type RecordBatch }
 import { createProjectStore, type Logger, type ProjectSettings, type Tracer } from '@sluice/service-kit';
 import type { ClickHouse, Postgres } from '@sluice/warehouse';
 import type { Registry } from 'prom-client';
+import { createBytePool } from './byte-pool.js';
 import { createCircumstancesReader } from './enrich/circumstances.js';
 import { createLocalDays } from './enrich/local-day.js';
 import { locateNowhere, openGeography } from './enrich/geography.js';
@@ -132,6 +133,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       locate: config.geographyPath === undefined ? locateNowhere : await openGeography(config.geographyPath),
     }),
     checkPlan,
+    pool: createBytePool(),
   };
   const partitions = createEventPartitions(pool);
   const keeper = startCompletenessKeeper(pool, log, (error) => telemetry.completenessNotKept(error));
@@ -246,6 +248,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       trace.failed(error);
       throw error;
     }
+    // A failed one may still be on its way to the database.
+    prepared.rawRows.release();
+    prepared.rollupRows.release();
     partition.position = batch.to;
     partition.completeThroughMs = completeThroughMs ?? partition.completeThroughMs;
     if (landing.batch !== undefined) {

@@ -1,3 +1,4 @@
+import { NO_BYTES, NO_POOL, type BytePool } from '../byte-pool.js';
 import type { RawRow } from './raw-row.js';
 
 /** Columns of Postgres's `events` in the order of the values of a row. */
@@ -38,6 +39,8 @@ export interface CopyBuffer {
   /** The bytes from `start` to `end`, not copied. */
   slice(start: number, end: number): Buffer;
   readonly length: number;
+  /** Gives its memory back; it must not be used again, nor any slice of it. */
+  release(): void;
 }
 
 /** Count of columns and lengths of all values. */
@@ -49,15 +52,16 @@ const MAX_BYTES_PER_UNIT = 3;
 const SEQ_AT = 2 + 4;
 const SESSION_AT = SEQ_AT + 4 + 4;
 
-export function createCopyBuffer(expectedBytes: number): CopyBuffer {
-  let bytes = Buffer.allocUnsafeSlow(Math.max(expectedBytes, 64 * 1024));
+export function createCopyBuffer(expectedBytes: number, pool: BytePool = NO_POOL): CopyBuffer {
+  let bytes = pool.take(Math.max(expectedBytes, 64 * 1024));
   let view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
 
   function reserve(more: number): void {
     if (at + more <= bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(at + more, bytes.length * 2));
+    const larger = pool.take(Math.max(at + more, bytes.length * 2));
     bytes.copy(larger, 0, 0, at);
+    pool.giveBack(bytes);
     bytes = larger;
     view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -140,6 +144,11 @@ export function createCopyBuffer(expectedBytes: number): CopyBuffer {
     slice: (start, end) => bytes.subarray(start, end),
     get length() {
       return at;
+    },
+    release() {
+      pool.giveBack(bytes);
+      bytes = NO_BYTES;
+      view = new DataView(bytes.buffer);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { MessageType } from '@sluice/contracts';
 import type { LogRecord } from '@sluice/event-log';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ProjectSettings } from '@sluice/service-kit';
+import type { BytePool } from '../byte-pool.js';
 import {
   decodeRecord,
   messageBytes,
@@ -72,6 +73,8 @@ export interface PreparedBatch {
 
 export interface PreparationTools extends EnrichmentTools {
   findElements: FindElements;
+  /** Where batches take the memory of their rows from. Default: nobody hands any on. */
+  pool?: BytePool;
 }
 
 export type SettingsOf = (projectId: number) => Promise<ProjectSettings>;
@@ -90,8 +93,8 @@ export async function prepareBatch(
   tools: PreparationTools,
 ): Promise<PreparedBatch> {
   const bytes = records.reduce((sum, record) => sum + record.value.byteLength, 0);
-  const rawRows = createCopyBuffer(bytes * 2);
-  const rollupRows = createEventBlock();
+  const rawRows = createCopyBuffer(bytes * 2, tools.pool);
+  const rollupRows = createEventBlock(tools.pool);
   const messages: PreparedMessage[] = [];
   const duplicates: Duplicate[] = [];
   const deadLetters: DeadLetter[] = [];

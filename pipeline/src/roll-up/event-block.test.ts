@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../decode/json.js';
 import type { RawRow } from '../land/raw-row.js';
-import { createEventBlock, encodeEvents, EVENT_COLUMNS } from './event-block.js';
+import { createBytePool } from '../byte-pool.js';
+import { createEventBlock, encodeEvents, EVENT_COLUMNS, type EventBlock } from './event-block.js';
 import { PROPERTIES_AS_TEXT } from './event-columns.js';
 
 const row: RawRow = {
@@ -175,6 +176,28 @@ describe('an event block', () => {
     for (let n = 0; n < count; n++) block.append(n, { ...row, event: eventOf(n), type: `type ${n % 300}` });
     const rows = readBlock(block.encode());
     expect(rows.every(({ event, type }, n) => event === eventOf(n) && type === `type ${n % 300}`)).toBe(true);
+  });
+
+  it('is the same bytes in memory that held other rows', () => {
+    const pool = createBytePool();
+    const contents = fc.array(fc.record({ text: fc.string({ unit: 'grapheme' }), at: fc.nat() }), {
+      maxLength: 3_000,
+    });
+    const write = (block: EventBlock, rows: readonly { text: string; at: number }[]): Buffer => {
+      for (const { text, at } of rows) {
+        block.append(at, { ...row, event: text, messageId: text, receivedAtMs: at, sessionId: null });
+      }
+      return block.encode();
+    };
+    fc.assert(
+      fc.property(contents, (rows) => {
+        const block = createEventBlock(pool);
+        const bytes = write(block, rows);
+        block.release();
+        expect(bytes).toEqual(write(createEventBlock(), rows));
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('adds nothing when the properties are nested too deep', () => {

@@ -1,3 +1,4 @@
+import { NO_POOL, type BytePool } from '../byte-pool.js';
 import type { CircumstanceFacts } from '../enrich/circumstances.js';
 import type { RawRow } from '../land/raw-row.js';
 import { columnsOfRow, propertiesOf } from './event-columns.js';
@@ -32,34 +33,36 @@ export interface EventBlock {
   /** The rows as bytes, or these of them, in order. */
   encode(kept?: Uint32Array): Buffer;
   readonly rows: number;
+  /** Gives its memory back; it must not be used again. */
+  release(): void;
 }
 
-export function createEventBlock(): EventBlock {
-  const sessionId = createFixedColumn(16);
-  const batchIds = createFixedColumn(8);
-  const projectId = createFixedColumn(4);
-  const eventId = createFixedColumn(16);
-  const receivedAt = createFixedColumn(8);
-  const timestamp = createFixedColumn(8);
-  const type = createDictionaryColumn();
-  const event = createDictionaryColumn();
-  const messageId = createTextColumn();
-  const anonymousId = createTextColumn();
-  const userId = createTextColumn();
-  const actorId = createTextColumn();
-  const groupId = createTextColumn();
-  const isBot = createFixedColumn(1);
-  const properties = createTextColumn();
-  const pageUrl = createTextColumn();
-  const pagePath = createTextColumn();
-  const pageTitle = createTextColumn();
-  const referrer = createTextColumn();
-  const circumstances = createCircumstances();
-  const locale = createDictionaryColumn();
-  const library = createDictionaryColumn();
-  const hasNoRevenue = createFixedColumn(1);
-  const revenue = createFixedColumn(8);
-  const currency = createDictionaryColumn();
+export function createEventBlock(pool: BytePool = NO_POOL): EventBlock {
+  const sessionId = createFixedColumn(16, pool);
+  const batchIds = createFixedColumn(8, pool);
+  const projectId = createFixedColumn(4, pool);
+  const eventId = createFixedColumn(16, pool);
+  const receivedAt = createFixedColumn(8, pool);
+  const timestamp = createFixedColumn(8, pool);
+  const type = createDictionaryColumn(pool);
+  const event = createDictionaryColumn(pool);
+  const messageId = createTextColumn(pool);
+  const anonymousId = createTextColumn(pool);
+  const userId = createTextColumn(pool);
+  const actorId = createTextColumn(pool);
+  const groupId = createTextColumn(pool);
+  const isBot = createFixedColumn(1, pool);
+  const properties = createTextColumn(pool);
+  const pageUrl = createTextColumn(pool);
+  const pagePath = createTextColumn(pool);
+  const pageTitle = createTextColumn(pool);
+  const referrer = createTextColumn(pool);
+  const circumstances = createCircumstances(pool);
+  const locale = createDictionaryColumn(pool);
+  const library = createDictionaryColumn(pool);
+  const hasNoRevenue = createFixedColumn(1, pool);
+  const revenue = createFixedColumn(8, pool);
+  const currency = createDictionaryColumn(pool);
   let rows = 0;
 
   const columns: readonly [name: EventColumn, type: string, column: Column][] = [
@@ -136,6 +139,10 @@ export function createEventBlock(): EventBlock {
     get rows() {
       return rows;
     },
+    release() {
+      for (const [, , column] of columns) column.release();
+      circumstances.release();
+    },
   };
 }
 
@@ -148,7 +155,7 @@ export function encodeEvents(rows: Iterable<{ batchId: number; row: RawRow }>): 
 
 /** Nothing but the properties of these rows, as they are in a block of events. */
 export function encodePropertiesOnly(rows: readonly RawRow[]): Buffer {
-  const properties = createTextColumn();
+  const properties = createTextColumn(NO_POOL);
   for (const row of rows) properties.append(propertiesOf(row));
   return encodeBlock([['properties', JSON_TYPE, asJson(properties)]], rows.length);
 }
@@ -214,12 +221,13 @@ export const EVENT_COLUMNS: readonly EventColumn[] = [
 ];
 
 /** Rows share their circumstances: a row has one number for all columns of them, and each column is made from few texts. */
-function createCircumstances(): {
+function createCircumstances(pool: BytePool): {
   append(facts: Readonly<CircumstanceFacts>): void;
   columnOf(fact: Fact): Column;
+  release(): void;
 } {
   const seen = new Map<Readonly<CircumstanceFacts>, number>();
-  const numbers: Numbers = createNumbers();
+  const numbers: Numbers = createNumbers(pool);
   let last: Readonly<CircumstanceFacts> | undefined;
   let lastNumber = 0;
   return {
@@ -243,12 +251,17 @@ function createCircumstances(): {
         if (texts.length > 1) for (let row = 0; row < of.length; row++) chosen[row] = textOf[of[row]!]!;
         return encodeDictionary(texts, chosen);
       },
+      release: () => undefined,
     }),
+    release: () => numbers.release(),
   };
 }
 
 function joined(...columns: readonly Column[]): Column {
-  return { encode: (kept) => columns.flatMap((column) => column.encode(kept)) };
+  return {
+    encode: (kept) => columns.flatMap((column) => column.encode(kept)),
+    release: () => columns.forEach((column) => column.release()),
+  };
 }
 
 function writeByte(column: FixedColumn, value: number): void {

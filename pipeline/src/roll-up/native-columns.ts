@@ -1,3 +1,5 @@
+import { NO_BYTES, NO_POOL, type BytePool } from '../byte-pool.js';
+
 /**
  * Columns of ClickHouse's Native format, as bytes outside the garbage collector's reach. A block of that format spares the
  * engine what costs it most in lines of text: finding the values, and looking every one of a LowCardinality column up.
@@ -8,6 +10,8 @@
 export interface Column {
   /** The column's values of these rows, of all when there is no choice, in order. */
   encode(kept?: Uint32Array): readonly Uint8Array[];
+  /** Gives its memory back; it must not be used again, nor what it was encoded to. */
+  release(): void;
 }
 
 export interface FixedColumn extends Column {
@@ -21,8 +25,8 @@ export interface FixedColumn extends Column {
 const FIRST_ROWS = 1_024;
 
 /** Values of a fixed number of bytes. */
-export function createFixedColumn(width: number): FixedColumn {
-  let bytes = Buffer.allocUnsafeSlow(FIRST_ROWS * width);
+export function createFixedColumn(width: number, pool: BytePool): FixedColumn {
+  let bytes = pool.take(FIRST_ROWS * width);
   let view = viewOf(bytes);
   let length = 0;
   return {
@@ -30,7 +34,7 @@ export function createFixedColumn(width: number): FixedColumn {
       const start = length;
       length += width;
       if (length > bytes.length) {
-        bytes = enlarged(bytes, length, start);
+        bytes = enlarged(pool, bytes, length, start);
         view = viewOf(bytes);
       }
       return start;
@@ -48,6 +52,11 @@ export function createFixedColumn(width: number): FixedColumn {
         bytes.copy(chosen, index * width, row * width, (row + 1) * width);
       return [chosen];
     },
+    release() {
+      pool.giveBack(bytes);
+      bytes = NO_BYTES;
+      view = viewOf(bytes);
+    },
   };
 }
 
@@ -62,8 +71,8 @@ const MAX_LENGTH_BYTES = 5;
 const SHORT = 48;
 
 /** Strings: each after its length. */
-export function createTextColumn(): TextColumn {
-  let bytes = Buffer.allocUnsafeSlow(FIRST_TEXT_BYTES);
+export function createTextColumn(pool: BytePool, firstBytes = FIRST_TEXT_BYTES): TextColumn {
+  let bytes = pool.take(firstBytes);
   let at = 0;
 
   function appendShortAscii(value: string): boolean {
@@ -81,7 +90,7 @@ export function createTextColumn(): TextColumn {
   return {
     append(value) {
       const most = at + MAX_LENGTH_BYTES + value.length * MAX_BYTES_PER_UNIT;
-      if (most > bytes.length) bytes = enlarged(bytes, most, at);
+      if (most > bytes.length) bytes = enlarged(pool, bytes, most, at);
       if (value.length <= SHORT && appendShortAscii(value)) return;
       // Written where it belongs if it is ASCII, and once more where it does if its length takes more bytes.
       const guessed = lengthBytes(value.length);
@@ -92,6 +101,10 @@ export function createTextColumn(): TextColumn {
     },
     encode(kept) {
       return kept === undefined ? [bytes.subarray(0, at)] : chooseTexts(bytes, kept);
+    },
+    release() {
+      pool.giveBack(bytes);
+      bytes = NO_BYTES;
     },
   };
 }
@@ -128,8 +141,8 @@ export interface DictionaryColumn extends Column {
   append(value: string): void;
 }
 
-export function createDictionaryColumn(): DictionaryColumn {
-  const numbers = createNumbers();
+export function createDictionaryColumn(pool: BytePool): DictionaryColumn {
+  const numbers = createNumbers(pool);
   const dictionary = createDictionary();
   // Neighbouring rows have the same, mostly.
   let last: string | undefined;
@@ -143,6 +156,7 @@ export function createDictionaryColumn(): DictionaryColumn {
       numbers.append(lastNumber);
     },
     encode: (kept) => encodeDictionary(dictionary.texts(), numbers.chosen(kept)),
+    release: () => numbers.release(),
   };
 }
 
@@ -150,21 +164,27 @@ export function createDictionaryColumn(): DictionaryColumn {
 export interface Numbers {
   append(value: number): void;
   chosen(kept?: Uint32Array): Uint32Array;
+  release(): void;
 }
 
-export function createNumbers(): Numbers {
-  let values = new Uint32Array(FIRST_ROWS);
+export function createNumbers(pool: BytePool): Numbers {
+  let bytes = pool.take(FIRST_ROWS * 4);
+  let values = new Uint32Array(bytes.buffer);
   let count = 0;
   return {
     append(value) {
       if (count === values.length) {
-        const larger = new Uint32Array(count * 2);
-        larger.set(values);
-        values = larger;
+        bytes = enlarged(pool, bytes, (count + 1) * 4, count * 4);
+        values = new Uint32Array(bytes.buffer);
       }
       values[count++] = value;
     },
     chosen: (kept) => (kept === undefined ? values.subarray(0, count) : kept.map((row) => values[row]!)),
+    release() {
+      pool.giveBack(bytes);
+      bytes = NO_BYTES;
+      values = new Uint32Array(0);
+    },
   };
 }
 
@@ -188,7 +208,7 @@ export function createDictionary(): { numberOf(text: string): number; texts(): r
 export function asJson(texts: TextColumn): Column {
   const form = Buffer.alloc(8);
   form.writeUInt32LE(JSON_AS_TEXT, 0);
-  return { encode: (kept) => [form, ...texts.encode(kept)] };
+  return { encode: (kept) => [form, ...texts.encode(kept)], release: () => texts.release() };
 }
 
 const JSON_AS_TEXT = 1;
@@ -198,7 +218,7 @@ const NEEDS_UPDATE = 1 << 10;
 
 /** A LowCardinality(String): what stands in front of its numbers, its texts, and its numbers in as few bytes as they take. */
 export function encodeDictionary(texts: readonly string[], numbers: Uint32Array): Uint8Array[] {
-  const keys = createTextColumn();
+  const keys = createTextColumn(NO_POOL);
   for (const text of texts) keys.append(text);
   const width = texts.length <= 0x100 ? 1 : texts.length <= 0x1_0000 ? 2 : 4;
   const widthCode = width === 1 ? 0 : width === 2 ? 1 : 2;
@@ -247,7 +267,7 @@ function encodeBlockHead(columns: number, rows: number): Uint8Array {
 
 /** What stands in front of a column's values. */
 function encodeColumnHead(name: string, type: string): Uint8Array[] {
-  const head = createTextColumn();
+  const head = createTextColumn(NO_POOL, 256);
   head.append(name);
   head.append(type);
   return [...head.encode()];
@@ -270,8 +290,14 @@ function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function enlarged(bytes: Buffer, needed: number, used: number): Buffer<ArrayBuffer> {
-  const larger = Buffer.allocUnsafeSlow(Math.max(needed, bytes.length * 2));
+function enlarged(
+  pool: BytePool,
+  bytes: Buffer<ArrayBuffer>,
+  needed: number,
+  used: number,
+): Buffer<ArrayBuffer> {
+  const larger = pool.take(Math.max(needed, bytes.length * 2));
   bytes.copy(larger, 0, 0, used);
+  pool.giveBack(bytes);
   return larger;
 }
