@@ -11,6 +11,7 @@ import { createLocalDays } from './enrich/local-day.js';
 import { locateNowhere, openGeography } from './enrich/geography.js';
 import { createUserAgentReader } from './enrich/user-agent.js';
 import { completeThroughOf, startCompletenessKeeper } from './land/completeness.js';
+import { createKnownIdsPolicy, type KnownIdsPolicy } from './land/known-ids.js';
 import { landRange } from './land/land-range.js';
 import { takeBatchId, type Landing, type LandingRules } from './land/land-batch.js';
 import { createEventPartitions } from './land/partitions.js';
@@ -101,6 +102,7 @@ interface OwnedPartition {
   position: number;
   endOffset: number;
   completeThroughMs: number | undefined;
+  knownIds: KnownIdsPolicy;
 }
 
 /**
@@ -185,7 +187,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     await disown(partition);
     const position = await readPosition(pool, log, partition);
     const left = await listPending(pool, log.id, partition);
-    owned.set(partition, { position, endOffset: position, completeThroughMs: undefined });
+    owned.set(partition, {
+      position,
+      endOffset: position,
+      completeThroughMs: undefined,
+      knownIds: createKnownIdsPolicy(),
+    });
     queue.adopt(partition, left);
     telemetry.partitionTakenOver({ partition, position, pendingBatches: left.length });
     return position;
@@ -196,17 +203,22 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     await queue.release(partition);
   }
 
-  /** One after another: side by side each would take as long as all of them, and none could land meanwhile. */
+  /**
+   * One after another: side by side each would take as long as all of them, and none could land meanwhile. The id is taken
+   * here, before the batch before is landed; see there for why that is in order.
+   */
   function prepare(batch: RecordBatch): Promise<PreparedBatch> {
-    const prepared = preparing.then(() => prepareNow(batch));
+    const batchId = takeBatchId(pool);
+    // It counts when it is awaited, after the batches in front.
+    batchId.catch(() => undefined);
+    const prepared = preparing.then(async () => prepareNow(await batchId, batch));
     preparing = prepared.catch(() => undefined);
     return prepared;
   }
 
-  /** The id is taken here, before the batch before is landed; see there for why that is in order. */
-  async function prepareNow(batch: RecordBatch): Promise<PreparedBatch> {
+  async function prepareNow(batchId: number, batch: RecordBatch): Promise<PreparedBatch> {
     const startedMs = performance.now();
-    const prepared = await prepareBatch(await takeBatchId(pool), batch.records, projects.settingsOf, tools);
+    const prepared = await prepareBatch(batchId, batch.records, projects.settingsOf, tools);
     telemetry.batchPrepared(performance.now() - startedMs);
     return prepared;
   }
@@ -215,12 +227,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     batch: RecordBatch,
     completeThroughMs: number | undefined,
     prepared: PreparedBatch,
+    knownIds: KnownIdsPolicy,
   ): Promise<Landing> {
     await partitions.ensureFor(prepared.messages);
     return landRange(
       {
         pool,
-        rules: projects.rules,
+        rules: { ...projects.rules, knownIds },
         onStep,
         onRefusedMessage: (message, error) => telemetry.messageRefused(message, error),
       },
@@ -242,7 +255,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     const completeThroughMs = completeThroughOf(batch);
     let landing: Landing;
     try {
-      landing = await land(batch, completeThroughMs, prepared);
+      landing = await land(batch, completeThroughMs, prepared, partition.knownIds);
       trace.landed(landing);
     } catch (error) {
       trace.failed(error);

@@ -84,6 +84,34 @@ describe('the pipeline', () => {
     await pipeline.stop();
   });
 
+  it('counts once what is sent again after it has stopped asking for known messages first', async () => {
+    const pipeline = await runPipeline(stores, { maxRecords: 1 });
+    const messages = Array.from({ length: 30 }, () => track('device-calm', 'Calm'));
+    const send = async (...batches: Record<string, unknown>[][]): Promise<void> => {
+      await stores.log.append(batches.map((batch) => recordOf(stores, batch, { partition: 0 })));
+      logged += batches.flat().length;
+    };
+    // A record is a batch. None of these is known.
+    await send(...messages.slice(0, 20).map((message) => [message]));
+    distinct += 20;
+    await expectBalance();
+    const known = await count(stores, 'duplicates');
+    // Known ones before, between and behind new ones.
+    await send(
+      [messages[19]!, messages[20]!, messages[3]!, messages[21]!, messages[0]!],
+      [messages[22]!, messages[22]!, messages[1]!],
+      messages.slice(20, 30),
+    );
+    distinct += 10;
+    await expectBalance();
+    await pipeline.stop();
+    expect((await count(stores, 'duplicates')) - known).toBe(3 + 2 + 3);
+    const sessions = await stores.postgres.pool.query<{ n: number }>(
+      `select count(distinct session_id)::int as n from events where event = 'Calm'`,
+    );
+    expect(sessions.rows[0]!.n).toBe(1);
+  });
+
   it('lets a late owner of a partition write nothing', async () => {
     const { pool } = stores.postgres;
     const position = await readPosition(pool, stores.log, 0);

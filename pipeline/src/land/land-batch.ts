@@ -7,6 +7,7 @@ import { isUniqueViolation, StaleOwnerError } from './failures.js';
 import { findExisting } from './find-existing.js';
 import type { IdentityChange } from './identities.js';
 import { leaveOutErased } from './leave-out-erased.js';
+import type { KnownIdsPolicy } from './known-ids.js';
 import { writeDuplicates, writeLedger } from './ledger.js';
 import type { Duplicate, PreparedBatch, PreparedMessage } from './prepare-batch.js';
 import { writeProfiles } from './profiles.js';
@@ -50,16 +51,19 @@ export interface Landing {
 export interface LandingRules {
   dayOf: DayOfProject;
   ipPolicyOf: (projectId: number) => IpPolicy;
+  /** Default: it is always asked first which messages have landed before. */
+  knownIds?: KnownIdsPolicy;
 }
 
 /**
  * Lands a range of the log in one transaction: all of it, or nothing.
  *
  * The order is the guarantee. The fence comes first: its row lock makes two owners of a partition follow each other, and
- * the second finds the offset moved and gives up. What must not come back of people who were erased is left out. Then the ids that have landed before are looked up, so that sessions,
- * profiles and counts are made from new rows only. The rows are written with plain COPY: the primary key is still what
- * decides, and when a row turns out to have landed in between (through another partition), the step is taken back and
- * repeated with that row known. Profiles come late, because their locks are shared with other partitions.
+ * the second finds the offset moved and gives up. What must not come back of people who were erased is left out. Then the
+ * ids that have landed before are looked up, unless there have been none lately, so that sessions, profiles and counts are
+ * made from new rows only. The rows are written with plain COPY: the primary key is what decides, and when a row turns out
+ * to be there already (nobody asked, or another partition landed it in between), the step is taken back and repeated with
+ * that row known. Profiles come late, because their locks are shared with other partitions.
  *
  * @throws StaleOwnerError when the offset is not `from`; the database's error when it refuses a row or is unwell. Nothing
  * is written then.
@@ -92,7 +96,7 @@ export async function tryLanding(
 ): Promise<void> {
   await client.query(BEGIN);
   try {
-    await landWithin(client, range, prepared, rules, () => undefined);
+    await landWithin(client, range, prepared, { ...rules, knownIds: undefined }, () => undefined);
   } finally {
     await rollBack(client);
   }
@@ -122,6 +126,7 @@ async function landWithin(
 
   const { prepared, erased, arrived } = await leaveOutErased(client, whole);
   const written = await writeNewRows(client, prepared, rules);
+  if (prepared.messages.length > 0) rules.knownIds?.note(written.duplicates.length);
   await onStep('rows-copied');
 
   const duplicates = [...prepared.duplicates, ...written.duplicates];
@@ -182,6 +187,8 @@ async function advance(client: pg.ClientBase, range: OffsetRange): Promise<void>
   if (moved.rowCount !== 1) throw new StaleOwnerError(range.partition, range.from);
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 interface WrittenRows {
   rows: NewRow[];
   duplicates: Duplicate[];
@@ -194,8 +201,9 @@ async function writeNewRows(
   rules: LandingRules,
 ): Promise<WrittenRows> {
   if (messages.length === 0) return { rows: [], duplicates: [], devices: [] };
+  let asks = rules.knownIds?.asksFirst ?? true;
   for (;;) {
-    const existing = await findExisting(client, messages);
+    const existing = asks ? await findExisting(client, messages) : NONE;
     const isKnown = (message: PreparedMessage): boolean =>
       existing.has(`${message.projectId}:${message.eventId}`);
     const fresh = existing.size === 0 ? messages : messages.filter((message) => !isKnown(message));
@@ -217,6 +225,7 @@ async function writeNewRows(
       if (!isUniqueViolation(error)) throw error;
       // The row that was in the way is committed by now, so that the next look finds it.
       await client.query('rollback to savepoint rows');
+      asks = true;
     }
   }
 }

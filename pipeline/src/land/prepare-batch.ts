@@ -80,7 +80,7 @@ export interface PreparationTools extends EnrichmentTools {
 export type SettingsOf = (projectId: number) => Promise<ProjectSettings>;
 
 /** So much is worked through before others have a turn: a transaction under way must not wait for a whole batch. */
-const BYTES_OF_A_TURN = 256 * 1024;
+const BYTES_OF_A_TURN = 64 * 1024;
 
 /**
  * Decodes and enriches records and writes their rows. It asks the database for nothing but the settings of the projects in
