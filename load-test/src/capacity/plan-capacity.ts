@@ -6,13 +6,13 @@ export const MEASURED = {
   /** CPU of an event at the gateway, 50 in a request, durably logged, microseconds; the dearest run (`bench -- gateway`). */
   gatewayCpuMicros: 11,
   /** CPU of an event in the pipeline's own code: decoding, enriching, encoding, microseconds (`bench -- landing`). */
-  pipelineCpuMicros: 26,
+  pipelineCpuMicros: 21,
   /** CPU of an event in Postgres, microseconds (`bench -- landing`). */
-  postgresCpuMicros: 15,
+  postgresCpuMicros: 14,
   /** CPU of an event in ClickHouse, merges included, microseconds (`bench -- landing`). */
   clickhouseCpuMicros: 11,
   /** Events a second that one partition of two landed in a sustained run on two shared cores (`bench -- end-to-end`). */
-  eventsPerPartition: 11_670,
+  eventsPerPartition: 11_645,
   /** Bytes on the wire and in the log, uncompressed (`bench -- storage`). */
   messageBytes: 900,
   /** Bytes of a row in Postgres, indexes included (`bench -- storage`). */
