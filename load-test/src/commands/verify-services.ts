@@ -33,6 +33,9 @@ interface Flags {
   json?: boolean;
 }
 
+/** Two gateways, two workers, the analytics API, and Prometheus itself. */
+const EXPECTED_TARGETS = 6;
+
 /** The repository, from `load-test/dist`. */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -143,9 +146,6 @@ function isRight(report: ServicesReport, seen: PrometheusReport | undefined): bo
     isSeenWell
   );
 }
-
-/** Two gateways, two workers, the analytics API, and Prometheus itself. */
-const EXPECTED_TARGETS = 6;
 
 function textOf(result: ReturnType<typeof resultOf>): string {
   const { restarts } = result;
